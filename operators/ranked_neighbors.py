@@ -34,8 +34,8 @@ class RankedNeighbors:
             raise ShapeMismatch(
                 "neighbours", f"{self.distances.shape} and {self.ids.shape}", "one shape (num_queries, k)"
             )
-        if (self.distances.dtype, self.ids.dtype, self.counts.dtype) != (np.int32, np.int64, np.int64):
-            given = f"{self.distances.dtype}, {self.ids.dtype}, {self.counts.dtype}"
+        given = f"{self.distances.dtype}, {self.ids.dtype}, {self.counts.dtype}"
+        if given != "int32, int64, int64":
             raise ShapeMismatch("dtypes of distances, ids, counts", given, "int32, int64, int64")
         num_queries, k = self.distances.shape
         if self.counts.shape != (num_queries,) or np.any(self.counts < 0) or np.any(self.counts > k):

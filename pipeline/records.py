@@ -12,9 +12,9 @@ Scalar = str | int | float | bool | None
 class FetchedItem:
     """One picture as its source gave it.
 
-    `key` is unique within the source; `uri` leads back to the bytes; `etag` is the source's own version mark (an ETag, or
-    size and modification time, or a digest); `label` is the class, if the source knows one; `carried` holds the columns
-    that the user asked to carry along.
+    `key` is unique within the source; `uri` leads back to the bytes; `etag` is the source's own version mark (an ETag,
+    or size and modification time, or a digest); `label` is the class, if the source knows one; `carried` holds the
+    columns that the user asked to carry along.
     """
 
     key: str
@@ -27,8 +27,11 @@ class FetchedItem:
 
 @dataclass(frozen=True, kw_only=True)
 class FailedItem:
-    """One item that could not be encoded. `stage` is "fetch", "decode" or "encode"; `reason` a short stable word such as
-    "not_found", "too_large", "undecodable", "non_finite"; `detail` a sentence for people."""
+    """One item that could not be encoded.
+
+    `stage` is "fetch", "decode" or "encode"; `reason` a short stable word such as "not_found", "too_large",
+    "undecodable", "non_finite"; `detail` a sentence for people.
+    """
 
     key: str
     uri: str
