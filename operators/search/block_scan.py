@@ -1,0 +1,108 @@
+"""Exact scan of every (query, code) pair in blocks under a byte budget: the loop that every flat search shares."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.errors import InvalidSetting, ShapeMismatch
+from operators.kernels.smallest_k import SmallestK
+from operators.ranked_neighbors import PAD_DISTANCE, PAD_ID, RankedNeighbors
+
+BLOCK_BYTES = 2 * 2**20
+_MIN_BLOCK_CODES = 4096
+
+Columns = NDArray[np.unsignedinteger]
+
+
+class PairScan(ABC):
+    """What a scan needs to know: how many queries and codes, and the distances of a block of pairs."""
+
+    num_queries: int
+    num_codes: int
+
+    @abstractmethod
+    def load_codes(self, rows: slice) -> Columns:
+        """The codes of these rows in the layout that `distances` reads, one column per code."""
+
+    @abstractmethod
+    def distances(self, queries: slice, codes: Columns) -> NDArray[np.unsignedinteger]:
+        """Distances `(num_queries, num_codes)` of these queries to codes that `load_codes` gave."""
+
+
+@dataclass(frozen=True)
+class ScannedBlock:
+    """Distances `(num_queries, num_codes)` of one block, and where it starts."""
+
+    first_query: int
+    first_code: int
+    distances: NDArray[np.unsignedinteger]
+
+
+def scan_blocks(scan: PairScan, *, min_block_codes: int = 0) -> Iterator[ScannedBlock]:
+    """Every pair once. Each code is loaded once; a query meets the codes in ascending order.
+
+    The largest temporary array of a block (8 bytes a pair) keeps within `BLOCK_BYTES`, but holds at least one query.
+    """
+    block_codes = max(_MIN_BLOCK_CODES, min_block_codes)
+    block_queries = max(1, BLOCK_BYTES // (8 * block_codes))
+    if scan.num_queries < block_queries:
+        block_codes = max(block_codes, BLOCK_BYTES // (8 * max(1, scan.num_queries)))
+    for first_code in range(0, scan.num_codes, block_codes):
+        codes = scan.load_codes(slice(first_code, first_code + block_codes))
+        for first_query in range(0, scan.num_queries, block_queries):
+            queries = slice(first_query, first_query + block_queries)
+            yield ScannedBlock(first_query, first_code, scan.distances(queries, codes))
+
+
+def rank_nearest(scan: PairScan, ids: NDArray[np.int64], *, k: int, below: int | None = None) -> RankedNeighbors:
+    """The `k` nearest codes of each query; only those nearer than `below`, when it is given.
+
+    Of `ids` (ascending with the code position) it reads the winners only. Raises `InvalidSetting` for a bad `k`.
+    """
+    check_k(k)
+    kept = min(k, scan.num_codes)
+    smallest = SmallestK(scan.num_queries, kept)
+    for block in scan_blocks(scan, min_block_codes=kept):
+        smallest.feed(block.first_query, block.distances, block.first_code)
+    distances, positions, counts = smallest.sorted_entries()
+    if below is not None:
+        counts = np.minimum(counts, (distances < below).sum(axis=1))
+    return rank_positions(distances, positions, counts, ids, k=k)
+
+
+def rank_positions(
+    distances: NDArray[np.int32],
+    positions: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    ids: NDArray[np.int64],
+    *,
+    k: int,
+) -> RankedNeighbors:
+    """Positions to ids, padded to `k` columns; entries past a row's count are dropped."""
+    ranked_distances = np.full((len(counts), k), PAD_DISTANCE, np.int32)
+    ranked_ids = np.full((len(counts), k), PAD_ID, np.int64)
+    rows, columns = np.nonzero(np.arange(distances.shape[1])[None, :] < counts[:, None])
+    ranked_distances[rows, columns] = distances[rows, columns]
+    ranked_ids[rows, columns] = ids[positions[rows, columns]]
+    return RankedNeighbors(ranked_distances, ranked_ids, counts)
+
+
+def check_k(k: int) -> None:
+    """Raises `InvalidSetting` unless `k` is a whole number of at least 1 (a bool is none)."""
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise InvalidSetting("k", repr(k), "a whole number of at least 1")
+
+
+def check_ids(ids: NDArray[np.int64], num_codes: int) -> None:
+    """Raises `ShapeMismatch` unless `ids` is int64 `(num_codes,)`, not negative and strictly ascending."""
+    if ids.dtype != np.int64 or ids.shape != (num_codes,):
+        raise ShapeMismatch("ids", f"{ids.dtype} {ids.shape}", f"int64 ({num_codes},)")
+    if num_codes and ids[0] < 0:
+        raise ShapeMismatch("ids", str(ids[0]), "no negative id")
+    if not np.all(ids[1:] > ids[:-1]):
+        raise ShapeMismatch("ids", "repeated or unordered ids", "strictly ascending ids")
