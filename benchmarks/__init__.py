@@ -1,0 +1,1 @@
+"""Benchmarks: one file per workload, and what they share to time, record and compare."""
