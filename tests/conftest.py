@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 # The proxy imports the server, hence the order: pytest rewrites the asserts of what it imports first.
-pytest_plugins = ["tests.debian_data", "tests.loud_skips", "tests.s3_server", "tests.fault_proxy"]
+pytest_plugins = ["tests.debian_data", "tests.local_ray", "tests.loud_skips", "tests.s3_server", "tests.fault_proxy"]
 
 MARKERS_BY_FIXTURE = {
+    "local_ray": "ray",
     "s3_endpoint_url": "s3",
     "fashion_mnist_dir": "data",
     "openclipart_dir": "data",

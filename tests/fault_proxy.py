@@ -67,7 +67,7 @@ class FaultProxy:
     def __post_init__(self) -> None:
         self._plan: list[tuple[Fault, Iterator[int]]] = []
         self._lock = threading.Lock()
-        self.closing = threading.Event()
+        self.stalled = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.proxy = self
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -78,8 +78,10 @@ class FaultProxy:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def plan(self, faults: Sequence[Fault]) -> None:
-        """Replace the plan; counting starts again."""
+        """Replace the plan; counting starts again, and replies that stall are let go."""
         with self._lock:
+            self.stalled.set()
+            self.stalled = threading.Event()
             self._plan = [(fault, iter(range(2**62))) for fault in faults]
             self.requests.clear()
 
@@ -100,19 +102,28 @@ class FaultProxy:
             return sum(sent == method for sent, _ in self.requests)
 
     def close(self) -> None:
-        self.closing.set()
+        self.stalled.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
 
-@pytest.fixture
-def fault_proxy(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
-    """A proxy before `s3_server`; the environment leads to the proxy. Faultless until given a plan."""
-    proxy = FaultProxy(s3_server.endpoint_url)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint_url)
+@pytest.fixture(scope="session")
+def _session_proxy(s3_endpoint_url: str) -> Iterator[FaultProxy]:
+    proxy = FaultProxy(s3_endpoint_url)
     yield proxy
     proxy.close()
+
+
+@pytest.fixture
+def fault_proxy(
+    s3_server: S3Server, _session_proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FaultProxy]:
+    """A proxy before `s3_server`; the environment leads to the proxy. Faultless until given a plan."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", _session_proxy.endpoint_url)
+    _session_proxy.plan([])
+    yield _session_proxy
+    _session_proxy.plan([])
 
 
 class _Server(ThreadingHTTPServer):
@@ -176,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not head:
             self.wfile.write(body)
         if action == "stall_reply":
-            self.server.proxy.closing.wait(timeout=60)
+            self.server.proxy.stalled.wait(timeout=60)
 
     def _reset(self) -> None:
         # Lingering for zero seconds makes the close a TCP reset instead of an orderly end.

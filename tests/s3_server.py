@@ -71,8 +71,14 @@ def s3_endpoint_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             process.wait(timeout=10)
 
 
+@pytest.fixture(scope="session")
+def _s3_client(s3_endpoint_url: str) -> S3Client:
+    session = boto3.session.Session("tests", SECRET, region_name="us-east-1")
+    return session.client("s3", endpoint_url=s3_endpoint_url)
+
+
 @pytest.fixture
-def s3_server(s3_endpoint_url: str, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+def s3_server(s3_endpoint_url: str, _s3_client: S3Client, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     """Server, empty bucket, and `AWS_*` variables that lead there; nothing of the user's own set-up is read."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
@@ -90,8 +96,7 @@ def s3_server(s3_endpoint_url: str, monkeypatch: pytest.MonkeyPatch) -> S3Server
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     bucket = f"tests-{next(_bucket_numbers):05d}"
-    client: S3Client = boto3.session.Session().client("s3")
-    client.create_bucket(Bucket=bucket)
+    _s3_client.create_bucket(Bucket=bucket)
     return S3Server(s3_endpoint_url, bucket)
 
 

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
 
 from pipeline.errors import ObjectNotFound, StorageError
 from pipeline.object_store.uri_path import S3Address
 
 _CLOCK = "the clock of this machine is wrong; set it and run the command again"
 _CREDENTIALS = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+_NEVER_SENT = (
+    CredentialRetrievalError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
 _REMEDIES = {
     "AccessDenied": "these credentials may not do that; check the bucket's policy",
     "403": "these credentials may not do that; check them and the bucket's policy",
@@ -37,7 +52,7 @@ def is_refusal(error: ClientError | BotoCoreError) -> bool:
     Not for 412 and 409, where an earlier try of the same request may have won, nor for 408 (timed out)."""
     if isinstance(error, ClientError):
         return 400 <= http_status(error) < 500 and http_status(error) not in (408, 409, 412)
-    return isinstance(error, NoCredentialsError)
+    return isinstance(error, _NEVER_SENT)
 
 
 def storage_error(uri: str, operation: str, error: ClientError | BotoCoreError) -> StorageError:

@@ -21,6 +21,9 @@ from pipeline.object_store.uri_path import S3Address
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, ListObjectsV2OutputTypeDef
 
+# Keys per listing request; S3 gives no more.
+PAGE_KEYS = 1000
+
 
 @dataclass(frozen=True)
 class S3Store(ObjectStore):
@@ -131,7 +134,7 @@ class S3Store(ObjectStore):
         # botocore asks for URL-encoded keys by itself, so that XML cannot mangle them, and decodes them.
         paginator = s3_client(self.timing).get_paginator("list_objects_v2")
         try:
-            for page in paginator.paginate(Bucket=bucket, Prefix=prefix):
+            for page in paginator.paginate(Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": PAGE_KEYS}):
                 if page.get("IsTruncated") and not page.get("NextContinuationToken"):
                     raise StorageError(f"{prefix_uri}: ListObjectsV2 on bucket {bucket} broke off without a next page")
                 yield page
