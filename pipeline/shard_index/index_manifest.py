@@ -1,0 +1,117 @@
+"""`IndexManifest`: what one generation of an index holds. Its file, written last, is the commit point of a build."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipeline.errors import CorruptFile
+from pipeline.object_store.uri_path import join_uri
+from pipeline.shard_index.sealed_json import seal, unseal
+
+FORMAT_VERSION = 1
+MANIFEST_NAME = "MANIFEST.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexFile:
+    """One file of a generation; `name` is relative to it, `sha256` is 64 hex digits of its bytes."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardEntry:
+    """One shard: rows `first_row` to `first_row + num_rows` of the index, ids `first_id` to `last_id` inclusive."""
+
+    name: str
+    first_row: int
+    num_rows: int
+    first_id: int
+    last_id: int
+    codes: IndexFile
+    ids: IndexFile
+    payload: IndexFile
+
+    @property
+    def files(self) -> tuple[IndexFile, ...]:
+        return (self.codes, self.ids, self.payload)
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.files)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexManifest:
+    """One immutable generation. Ids ascend from the first row of the first shard to the last row of the last."""
+
+    index: str
+    generation: str
+    collection: str
+    table_version: int
+    model_id: str
+    model_fingerprint: str
+    num_bits: int
+    num_rows: int
+    created_at: str
+    builder: str
+    shards: tuple[ShardEntry, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(shard.size_bytes for shard in self.shards)
+
+    @property
+    def remedy(self) -> str:
+        return rebuild_remedy(self.index, self.collection)
+
+    def shard(self, name: str) -> ShardEntry:
+        """The shard of that name; `KeyError` when there is none."""
+        return {shard.name: shard for shard in self.shards}[name]
+
+    def to_bytes(self) -> bytes:
+        return seal({"format_version": FORMAT_VERSION, **asdict(self)})
+
+    @classmethod
+    def from_bytes(cls, data: bytes, uri: str, index: str) -> IndexManifest:
+        """Raises `CorruptFile` for changed bytes, another format, missing fields, or rows that do not add up."""
+        remedy = rebuild_remedy(index)
+        content = unseal(data, uri, format_version=FORMAT_VERSION, remedy=remedy)
+        del content["format_version"]
+        try:
+            shards = tuple(_shard_of(shard) for shard in content.pop("shards"))
+            manifest = cls(shards=shards, **content)
+        except (TypeError, KeyError) as error:
+            raise CorruptFile(uri, f"fields are missing or unknown ({error})", remedy) from None
+        manifest._check(uri)
+        return manifest
+
+    def _check(self, uri: str) -> None:
+        next_row, last_id = 0, -1
+        for shard in self.shards:
+            if shard.first_row != next_row or shard.num_rows < 1 or not last_id < shard.first_id <= shard.last_id:
+                raise CorruptFile(uri, f"rows or ids of {shard.name} do not follow the shard before", self.remedy)
+            next_row, last_id = next_row + shard.num_rows, shard.last_id
+        if next_row != self.num_rows:
+            raise CorruptFile(uri, f"shards hold {next_row} rows, the index {self.num_rows}", self.remedy)
+
+
+def shard_name(number: int, num_shards: int) -> str:
+    """`shard-00000-of-00004`"""
+    return f"shard-{number:05d}-of-{num_shards:05d}"
+
+
+def generation_uri(catalog: str, index: str, generation: str) -> str:
+    return join_uri(catalog, "indexes", index, generation)
+
+
+def rebuild_remedy(index: str, collection: str = "COLLECTION") -> str:
+    return f"build it again: bitquarry index build --collection {collection} --name {index}"
+
+
+def _shard_of(content: dict[str, Any]) -> ShardEntry:
+    files: dict[str, Any] = {name: IndexFile(**content.pop(name)) for name in ("codes", "ids", "payload")}
+    return ShardEntry(**files, **content)

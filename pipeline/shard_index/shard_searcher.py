@@ -1,0 +1,98 @@
+"""`ShardSearcher`: answers over the shards that one process holds. A plain class; Ray actors only wrap it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from operators.binary_codes import BinaryCodes, concatenate
+from operators.ranked_neighbors import RankedNeighbors
+from operators.search.block_scan import rank_nearest
+from operators.search.hamming_flat import HammingScan
+from operators.search.merge_ranked import merge_ranked
+from pipeline.errors import SearchError
+from pipeline.object_store.open_store import open_store
+from pipeline.shard_index.index_catalog import IndexCatalog
+from pipeline.shard_index.index_shard import IndexShard, open_shard
+from pipeline.shard_index.shard_fetch import ShardFetcher
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearcherSpec:
+    """All that a searcher needs to build itself on any machine. It pins one generation."""
+
+    catalog: str
+    index: str
+    generation: str
+    shard_names: tuple[str, ...]
+    cache_dir: Path | None = None
+
+
+class ShardSearcher:
+    """Exact search over a few shards of one generation. Safe to call from several threads."""
+
+    def __init__(self, shards: Sequence[IndexShard]) -> None:
+        if not shards:
+            raise ValueError("a searcher needs at least one shard")
+        self._shards = tuple(shards)
+
+    @classmethod
+    def open(cls, spec: SearcherSpec) -> ShardSearcher:
+        """Open and verify the shards named in `spec`. Raises `CorruptFile` and `StorageError`."""
+        store = open_store(spec.catalog)
+        manifest = IndexCatalog(spec.catalog, store).manifest(spec.index, spec.generation)
+        fetcher = ShardFetcher(spec.catalog, store, spec.cache_dir)
+        return cls([open_shard(manifest, name, fetcher) for name in spec.shard_names])
+
+    @property
+    def shard_names(self) -> tuple[str, ...]:
+        return tuple(shard.entry.name for shard in self._shards)
+
+    @property
+    def num_rows(self) -> int:
+        return sum(shard.num_rows for shard in self._shards)
+
+    def search(self, queries: BinaryCodes, k: int) -> RankedNeighbors:
+        """The `k` nearest rows of these shards. Raises `ShapeMismatch` and `InvalidSetting`."""
+        parts = [rank_nearest(HammingScan(shard.codes, queries), shard.ids, k=k) for shard in self._shards]
+        return parts[0] if len(parts) == 1 else merge_ranked(parts, k=k)
+
+    def payload(self, ids: NDArray[np.int64]) -> pa.Table:
+        """Payload rows of these ids, in their order. Raises `SearchError` for an id that is not here."""
+        tables, order = [self._shards[0].payload_rows(np.empty(0, np.int64))], [np.empty(0, np.int64)]
+        for shard, rows, positions in self._owners(ids):
+            tables.append(shard.payload_rows(positions))
+            order.append(rows)
+        return pa.concat_tables(tables).take(pa.array(np.argsort(np.concatenate(order), kind="stable")))
+
+    def codes_of(self, ids: NDArray[np.int64]) -> BinaryCodes:
+        """Codes of these ids, in their order. Raises `SearchError` for an id that is not here."""
+        parts, order = [self._shards[0].codes[slice(0, 0)]], [np.empty(0, np.int64)]
+        for shard, rows, positions in self._owners(ids):
+            parts.append(shard.codes[positions])
+            order.append(rows)
+        return concatenate(parts)[np.argsort(np.concatenate(order), kind="stable")]
+
+    def ids_of_key(self, key: str) -> list[int]:
+        """Ids of every item with this key, ascending."""
+        return sorted(item for shard in self._shards for item in shard.ids_of_key(key))
+
+    def _owners(self, ids: NDArray[np.int64]) -> list[tuple[IndexShard, NDArray[np.int64], NDArray[np.int64]]]:
+        """For each shard that holds some: the places in `ids` that it holds, and their positions in the shard."""
+        owners, num_found = [], 0
+        for shard in self._shards:
+            positions = shard.positions_of(ids)
+            rows = np.flatnonzero(positions >= 0)
+            num_found += len(rows)
+            if len(rows):
+                owners.append((shard, rows, positions[rows]))
+        if num_found != len(ids):
+            raise SearchError(
+                f"{len(ids) - num_found} ids are not in {', '.join(self.shard_names)}: e.g. {ids[:3].tolist()}"
+            )
+        return owners

@@ -1,0 +1,82 @@
+"""A searcher over some shards answers like a flat search over their rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from operators.errors import ShapeMismatch
+from operators.search.hamming_flat import search_flat
+from operators.search.merge_ranked import merge_ranked
+from pipeline.errors import CorruptFile, SearchError, UnknownName
+from pipeline.shard_index.index_manifest import IndexManifest
+from pipeline.shard_index.shard_searcher import SearcherSpec, ShardSearcher
+from tests.oracles import same_answer
+from tests.pipeline.shard_index.index_examples import build_example, flip_byte, make_corpus, make_queries
+
+
+def open_searcher(catalog: Path, manifest: IndexManifest, shards: list[int]) -> ShardSearcher:
+    names = tuple(manifest.shards[number].name for number in shards)
+    spec = SearcherSpec(catalog=str(catalog), index="photos", generation=manifest.generation, shard_names=names)
+    return ShardSearcher.open(spec)
+
+
+@settings(max_examples=20, deadline=None)
+@given(num_shards=st.integers(1, 6), k=st.integers(1, 60), owners=st.lists(st.integers(0, 1), min_size=6, max_size=6))
+def test_any_placement_merges_to_the_flat_answer(
+    tmp_path_factory: pytest.TempPathFactory, num_shards: int, k: int, owners: list[int]
+) -> None:
+    catalog = tmp_path_factory.mktemp("catalog")
+    corpus, queries = make_corpus(40), make_queries(4)
+    manifest = build_example(catalog, corpus, num_shards=num_shards)
+    held = [[shard for shard in range(num_shards) if owners[shard] == owner] for owner in (0, 1)]
+    searchers = [open_searcher(catalog, manifest, shards) for shards in held if shards]
+    merged = merge_ranked([searcher.search(queries, k) for searcher in searchers], k=k)
+    assert same_answer(merged, search_flat(corpus.codes, corpus.ids, queries, k=k))
+    assert sum(searcher.num_rows for searcher in searchers) == 40
+
+
+def test_payload_codes_and_keys(tmp_path: Path) -> None:
+    corpus = make_corpus(30)
+    searcher = open_searcher(tmp_path, build_example(tmp_path, corpus), [0, 2])
+    rows = np.array([29, 3, 20, 3, 0])
+    assert searcher.payload(corpus.ids[rows]).column("key").to_pylist() == [corpus.key(row) for row in rows]
+    assert np.array_equal(searcher.codes_of(corpus.ids[rows]).packed, corpus.codes.packed[rows])
+    assert searcher.payload(corpus.ids[:0]).num_rows == len(searcher.codes_of(corpus.ids[:0])) == 0
+    assert searcher.ids_of_key(corpus.key(22)) == [corpus.ids[22]]
+    assert searcher.ids_of_key(corpus.key(12)) == []
+
+
+def test_refuses_ids_of_other_shards(tmp_path: Path) -> None:
+    corpus = make_corpus(30)
+    searcher = open_searcher(tmp_path, build_example(tmp_path, corpus), [0, 2])
+    with pytest.raises(SearchError, match="1 ids are not in shard-00000-of-00003, shard-00002-of-00003"):
+        searcher.payload(corpus.ids[[1, 12]])
+    with pytest.raises(SearchError, match="2 ids"):
+        searcher.codes_of(np.array([corpus.ids[0] + 1, 2**62]))
+
+
+def test_refuses_another_width(tmp_path: Path) -> None:
+    searcher = open_searcher(tmp_path, build_example(tmp_path, make_corpus(30)), [1])
+    with pytest.raises(ShapeMismatch, match="32 bits, expected 12 bits"):
+        searcher.search(make_queries(1, num_bits=32), 3)
+
+
+def test_open_refuses_damage_and_unknown_generations(tmp_path: Path) -> None:
+    manifest = build_example(tmp_path, make_corpus(30))
+    home = tmp_path / "indexes" / "photos" / manifest.generation
+    flip_byte(home / manifest.shards[2].codes.name)
+    with pytest.raises(CorruptFile, match="shard-00002-of-00003"):
+        open_searcher(tmp_path, manifest, [0, 2])
+    flip_byte(home / "MANIFEST.json", position=40)
+    with pytest.raises(CorruptFile, match=r"MANIFEST\.json is corrupt"):
+        open_searcher(tmp_path, manifest, [0])
+    (home / "MANIFEST.json").unlink()
+    with pytest.raises(UnknownName, match="no generation named"):
+        open_searcher(tmp_path, manifest, [0])
+    with pytest.raises(ValueError, match="at least one shard"):
+        ShardSearcher([])
