@@ -29,7 +29,8 @@ Action = Literal["status", "lost_reply", "truncate_reply", "stall_reply", "reset
 class Fault:
     """What to do to requests `nth` … `nth + times - 1` (from 0) among those whose method and target match in full.
 
-    status: answer `status` with error `code`, without forwarding. lost_reply: forward, then hang up without a word.
+    status: answer `status` with `body`, or with an error of `code`, without forwarding.
+    lost_reply: forward, then hang up without a word.
     truncate_reply: forward, announce the whole body, send half of it. stall_reply: the same, and then stay silent.
     reset: break the connection without forwarding. The target is path and query as sent.
     """
@@ -41,6 +42,7 @@ class Fault:
     times: int = 1
     status: int = 503
     code: str = "SlowDown"
+    body: bytes | None = None
 
     def matches(self, method: str, target: str) -> bool:
         return bool(re.fullmatch(self.method, method) and re.fullmatch(self.target, target, re.DOTALL))
@@ -148,7 +150,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.action == "reset":
             self._reset()
         elif fault is not None and fault.action == "status":
-            self._answer(fault.status, [("Content-Type", "application/xml")], _error_body(fault.code), None)
+            answer = _error_body(fault.code) if fault.body is None else fault.body
+            self._answer(fault.status, [("Content-Type", "application/xml")], answer, None)
         else:
             status, headers, reply = self._forward(body)
             self._answer(status, headers, reply, None if fault is None else fault.action)

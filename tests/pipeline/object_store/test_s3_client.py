@@ -21,6 +21,7 @@ def test_another_endpoint_or_timing_needs_another_client(s3_server: S3Server, mo
     here = s3_client(S3Timing())
     assert here.meta.endpoint_url == s3_server.endpoint_url
     slow = s3_client(S3Timing(max_attempts=7, read_timeout_seconds=99))
-    assert (slow.meta.config.read_timeout, slow.meta.config.retries["total_max_attempts"]) == (99, 7)
+    config = vars(slow.meta.config)["_user_provided_options"]
+    assert (config["read_timeout"], config["retries"]["total_max_attempts"]) == (99, 7)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     assert s3_client(S3Timing()).meta.endpoint_url == "http://127.0.0.1:9"

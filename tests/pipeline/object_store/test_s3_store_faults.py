@@ -142,6 +142,23 @@ def test_a_page_that_keeps_failing_is_no_end_of_list(
         next(listing)
 
 
+PAGE = """<?xml version="1.0"?><ListBucketResult><IsTruncated>{truncated}</IsTruncated>{entries}</ListBucketResult>"""
+ENTRY = "<Contents><Key>folder/{}</Key><Size>1</Size><ETag>&quot;x&quot;</ETag></Contents>"
+
+
+@pytest.mark.parametrize(
+    ("keys", "truncated", "message"),
+    [("ab", "true", "broke off without a next page"), ("ba", "false", "expected ascending keys")],
+)
+def test_a_listing_that_contradicts_itself_is_refused(
+    fault_proxy: FaultProxy, uri: str, keys: str, truncated: str, message: str
+) -> None:
+    page = PAGE.format(truncated=truncated, entries="".join(map(ENTRY.format, keys)))
+    fault_proxy.plan([Fault(action="status", status=200, body=page.encode())])
+    with pytest.raises(StorageError, match=message):
+        list(STORE.list(uri.rsplit("/", 1)[0]))
+
+
 @pytest.mark.parametrize(
     ("status", "code", "remedy"),
     [
