@@ -1,0 +1,64 @@
+"""`EncoderActor`: a Ray shell around `TaskEncoder`, pinned to a GPU where the settings ask for one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import ray
+
+from pipeline.actors.decoder_task import DecoderSettings, decoded_batches
+from pipeline.code_shards.encoded_task import EncodedTask
+from pipeline.encoding.encode_order import EncodeOrder
+from pipeline.encoding.task_encoder import ShardTarget, TaskEncoder
+from pipeline.errors import MissingAccelerator, ModelMismatch
+from pipeline.model_store.model_store import ModelStore
+from pipeline.object_store.open_store import open_store
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderSpec:
+    """All that an encoder needs to build itself on any machine: names and settings, no open files and no secrets."""
+
+    catalog: str
+    model_id: str
+    model_fingerprint: str
+    device: str
+    target: ShardTarget
+    decoder: DecoderSettings
+
+
+class EncoderActor:
+    def __init__(self, spec: EncoderSpec) -> None:
+        check_device(spec.device)
+        store = open_store(spec.catalog)
+        stored, model = ModelStore(spec.catalog, store).load(spec.model_id, device=spec.device)
+        if stored.fingerprint != spec.model_fingerprint:
+            raise ModelMismatch("this job", spec.model_fingerprint, stored.fingerprint)
+        self._spec = spec
+        self._encoder = TaskEncoder(model, store, spec.target)
+
+    def ready(self) -> str:
+        """The device in use; answering means that the model is loaded."""
+        return self._spec.device
+
+    def encode(self, order: EncodeOrder) -> EncodedTask:
+        batches = decoded_batches(order.task, self._spec.decoder)
+        return self._encoder.encode(order, batches, encoded_at=datetime.now(UTC).replace(microsecond=0))
+
+
+# Ray's decorator hides a class's types; the plain class stays callable in tests.
+RemoteEncoderActor = ray.remote(EncoderActor)
+
+
+def check_device(device: str) -> None:
+    """Raises `MissingAccelerator` when `device` is "cuda" and this process sees no GPU: never a silent CPU."""
+    if device == "cpu":
+        return
+    import torch  # slow to import, and not needed by features that run on the CPU
+
+    if not torch.cuda.is_available():
+        raise MissingAccelerator(
+            "settings say encode.device = cuda, but torch sees no GPU in the encoder's process; "
+            "install a CUDA build of torch, or set encode.device = cpu"
+        )
