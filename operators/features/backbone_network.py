@@ -102,6 +102,7 @@ class BackboneNetwork:
 
     def _load_model(self, transformers: Any) -> Any:
         import torch
+        from safetensors import SafetensorError
 
         try:
             model, report = transformers.AutoModel.from_pretrained(
@@ -112,7 +113,7 @@ class BackboneNetwork:
                 output_loading_info=True,
                 dtype=torch.float32,
             )
-        except (OSError, ValueError, RuntimeError, ImportError) as error:
+        except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
             raise InvalidSetting("backbone.folder", self._folder, f"a model that loads ({error})") from error
         if model.main_input_name != "pixel_values":
             raise InvalidSetting(

@@ -80,7 +80,8 @@ class GistFeatures(FeatureExtractor):
         field = self._side // self._grid_side
         fields = energy.reshape(-1, self._grid_side, field, self._grid_side, field).transpose(0, 1, 3, 2, 4)
         rows: NDArray[np.float32] = np.ascontiguousarray(fields).reshape(self.num_dims, field**2)
-        return rows.mean(axis=1, dtype=np.float32)
+        means: NDArray[np.float32] = rows.mean(axis=1)
+        return means
 
     @cached_property
     def _filters(self) -> NDArray[np.float32]:

@@ -106,15 +106,14 @@ class HogFeatures(FeatureExtractor):
         size = self._block_side
         windows = np.lib.stride_tricks.sliding_window_view(histograms, (size, size), axis=(1, 2))
         blocks = np.ascontiguousarray(windows.transpose(0, 1, 2, 4, 5, 3)).reshape(-1, size**2 * self._num_orientations)
-        _scale_rows(blocks)
-        np.minimum(blocks, _CLIP, out=blocks)
-        _scale_rows(blocks)
-        return blocks.reshape(len(histograms), self.num_dims)
+        scaled = _unit_rows(np.minimum(_unit_rows(blocks), _CLIP))
+        return scaled.reshape(len(histograms), self.num_dims)
 
 
-def _scale_rows(rows: NDArray[np.float64]) -> None:
-    """Divide each contiguous row by its length, in place. The sum runs along the row: other rows change no bit."""
-    rows /= np.sqrt(np.square(rows).sum(axis=1) + _EPSILON**2)[:, None]
+def _unit_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Divide each contiguous row by its length. The sum runs along the row, so that other rows change no bit."""
+    lengths: NDArray[np.float64] = np.sqrt(np.square(rows).sum(axis=1, keepdims=True) + _EPSILON**2)
+    return rows / lengths
 
 
 @cache

@@ -36,7 +36,7 @@ class ModelRecord:
     def from_bytes(cls, data: bytes, uri: str) -> ModelRecord:
         """Raises `CorruptFile` unless these are the bytes that `to_bytes` made."""
         try:
-            fields = json.loads(data)
+            fields = json.loads(data, parse_constant=_refuse_constant)
         except ValueError as error:
             raise CorruptFile(uri, f"not JSON ({error})", REMEDY) from error
         if not isinstance(fields, dict) or fields.pop("content_sha256", None) != _content_sha256(fields):
@@ -44,6 +44,10 @@ class ModelRecord:
         if fields.pop("schema_version") != _SCHEMA_VERSION:
             raise CorruptFile(uri, f"not of schema version {_SCHEMA_VERSION}", "use a newer bitquarry")
         return cls(**fields)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _content_sha256(fields: dict[str, Json]) -> str:

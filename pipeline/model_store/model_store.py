@@ -22,7 +22,7 @@ from pipeline.object_store.uri_path import join_uri
 
 _RECORD_NAME = "model.json"
 _TENSORS_NAME = "model.safetensors"
-_STORED_FILE = re.compile(r"([^/]+)/(\d{5,})/([^/]+)\Z")
+_STORED_FILE = re.compile(r"/([^/]+)/(\d{5,})/([^/]+)")
 _MAX_LOST_RACES = 1000
 
 logger = logging.getLogger(__name__)
@@ -58,9 +58,10 @@ class ModelStore:
                 tensors_sha256=hashlib.sha256(tensors).hexdigest(),
                 attempt=uuid4().hex,
             )
+            record_bytes = record.to_bytes()
             try:
                 self._store.create(self._uri(name, version, _TENSORS_NAME), tensors)
-                self._store.create(self._uri(name, version, _RECORD_NAME), record.to_bytes())
+                self._store.create(self._uri(name, version, _RECORD_NAME), record_bytes)
             except ObjectExists:
                 continue
             logger.info("saved model %s@%d, fingerprint %s", name, version, record.fingerprint)
@@ -115,7 +116,7 @@ class ModelStore:
     def _listed(self, folder: str) -> Iterator[tuple[str, int, str]]:
         try:
             for info in self._store.list(folder):
-                match = _STORED_FILE.search(info.uri.removeprefix(self._folder))
+                match = _STORED_FILE.fullmatch(info.uri.removeprefix(self._folder))
                 if match:
                     yield match[1], int(match[2]), match[3]
         except ObjectNotFound:

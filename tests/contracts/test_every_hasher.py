@@ -1,0 +1,219 @@
+"""One contract over every hashing method in the registry."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import operators.hashers
+from operators.errors import InvalidSetting, NonFiniteFeatures, NotFitted, ShapeMismatch
+from operators.features.feature_extractor import Json
+from operators.hashers.hasher import Hasher
+from operators.hashers.hasher_registry import create_hasher, method_names, restore_hasher
+
+# (method, settings, bits of a code). A method that is not here is never tested, so the first test fails for it.
+_CASES: dict[str, tuple[str, dict[str, Any], int]] = {
+    "lsh": ("lsh", {"num_bits": 20}, 20),
+    "lsh uncentred": ("lsh", {"num_bits": 16, "center": False}, 16),
+    "lsh of tables": ("lsh", {"num_bits": 12, "num_tables": 8}, 96),
+    "itq": ("itq", {"num_bits": 20}, 20),
+    "itq 1 bit": ("itq", {"num_bits": 1}, 1),
+    "itq 64": ("itq", {"num_bits": 64, "num_iterations": 5}, 64),
+}
+_NUM_DIMS = 70
+
+_DIGEST_IN_A_PROCESS = """
+import sys, hashlib, json, numpy as np
+import safetensors.numpy
+from operators.hashers.hasher_registry import restore_hasher
+method, settings, folder = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
+hasher = restore_hasher(method, settings, safetensors.numpy.load_file(folder + "/model.safetensors"))
+codes = hasher.encode(np.load(folder + "/features.npy"))
+print(hashlib.sha256(codes.packed.tobytes()).hexdigest())
+"""
+
+
+def _features(num_items: int, seed: int = 0) -> np.ndarray:
+    """Non-negative, correlated and of unequal scale, as features are."""
+    rng = np.random.default_rng(seed)
+    mixed = rng.random((num_items, _NUM_DIMS)) @ np.random.default_rng(99).random((_NUM_DIMS, _NUM_DIMS))
+    return (mixed * np.geomspace(1e-2, 1e2, _NUM_DIMS)).astype(np.float32)
+
+
+def _create(case: str, seed: int = 0) -> Hasher:
+    method, chosen, _ = _CASES[case]
+    return create_hasher(method, seed=seed, **chosen)
+
+
+def _fit(case: str, seed: int = 0) -> Hasher:
+    hasher = _create(case, seed)
+    hasher.fit(_features(200))
+    return hasher
+
+
+@cache
+def _fitted(case: str) -> Hasher:
+    return _fit(case)
+
+
+@pytest.fixture(params=_CASES)
+def case(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_every_class_is_registered_and_has_a_case() -> None:
+    found = set()
+    for module in pkgutil.iter_modules(operators.hashers.__path__, "operators.hashers."):
+        for _, cls in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
+            if issubclass(cls, Hasher) and not inspect.isabstract(cls):
+                found.add(cls.method)
+    assert found == set(method_names())
+    assert found == {method for method, _, _ in _CASES.values()}
+
+
+def test_width_and_number_of_codes(case: str) -> None:
+    hasher = _fitted(case)
+    assert hasher.num_bits == _CASES[case][2] == _create(case).num_bits
+    for num_items in (0, 1, 7):
+        codes = hasher.encode(_features(num_items))
+        assert (len(codes), codes.num_bits) == (num_items, hasher.num_bits)
+
+
+def test_every_bit_takes_both_values(case: str) -> None:
+    hasher = _fitted(case)
+    if _CASES[case][1].get("center", True):
+        share = hasher.encode(_features(200)).to_bits().mean(axis=0)
+        assert ((share > 0) & (share < 1)).all()
+
+
+def test_same_seed_same_state_other_seed_other_state(case: str) -> None:
+    first, again, other = _fit(case, 5), _fit(case, 5), _fit(case, 6)
+    for name, tensor in first.tensors().items():
+        np.testing.assert_array_equal(tensor, again.tensors()[name])
+    if case == "itq 1 bit":  # One bit has one direction and two rotations, +1 and -1.
+        return
+    assert any((tensor != other.tensors()[name]).any() for name, tensor in first.tensors().items())
+
+
+def test_global_random_state_is_neither_read_nor_changed(case: str) -> None:
+    np.random.seed(1)
+    first = _fit(case).tensors()
+    state = np.random.get_state()[1].tolist()  # type: ignore[index]
+    np.random.seed(2)
+    second = _fit(case).tensors()
+    np.random.seed(1)
+    assert np.random.get_state()[1].tolist() == state  # type: ignore[index]
+    for name, tensor in first.items():
+        np.testing.assert_array_equal(tensor, second[name])
+
+
+def test_labels_are_accepted_and_nothing_given_is_changed(case: str) -> None:
+    features = _features(200)
+    features.flags.writeable = False
+    hasher = _create(case)
+    hasher.fit(features, np.arange(200, dtype=np.int64) % 3)
+    codes = hasher.encode(features)
+    np.testing.assert_array_equal(features, _features(200))
+    np.testing.assert_array_equal(hasher.encode(features).packed, codes.packed)
+
+
+@pytest.mark.parametrize("case", _CASES)
+@settings(max_examples=25, deadline=None)
+@given(num_items=st.integers(1, 300), seed=st.integers(0, 2**32), data=st.data())
+def test_no_split_and_no_order_changes_a_bit(case: str, num_items: int, seed: int, data: st.DataObject) -> None:
+    hasher = _fitted(case)
+    # Items near the fitted mean have projections near zero, where one wrong last bit would turn a sign.
+    mean = hasher.tensors()["mean"].astype(np.float64)
+    features = (mean + np.random.default_rng(seed).standard_normal((num_items, _NUM_DIMS)) * 1e-6).astype(np.float32)
+    whole = hasher.encode(features).packed
+    cuts = sorted(data.draw(st.sets(st.integers(1, num_items), max_size=8)) - {num_items})
+    parts = [hasher.encode(part).packed for part in np.split(features, cuts)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    np.testing.assert_array_equal(hasher.encode(features[::-1]).packed[::-1], whole)
+    one = data.draw(st.integers(0, num_items - 1))
+    np.testing.assert_array_equal(hasher.encode(features[one : one + 1]).packed[0], whole[one])
+    np.testing.assert_array_equal(hasher.encode(np.asfortranarray(features)).packed, whole)
+
+
+def test_restored_from_files_it_encodes_identically(case: str) -> None:
+    hasher = _fitted(case)
+    chosen = json.loads(json.dumps(hasher.settings()))
+    tensors = safetensors.numpy.load(safetensors.numpy.save(dict(hasher.tensors())))
+    again = restore_hasher(hasher.method, chosen, tensors)
+    assert again.settings() == hasher.settings()
+    assert again.num_bits == hasher.num_bits
+    np.testing.assert_array_equal(again.encode(_features(50, 3)).packed, hasher.encode(_features(50, 3)).packed)
+
+
+@pytest.mark.parametrize("case", ["lsh of tables", "itq 64"])
+def test_other_processes_and_thread_counts_change_no_bit(case: str, tmp_path: object) -> None:
+    hasher, features = _fitted(case), _features(700, 4)
+    np.save(f"{tmp_path}/features.npy", features)
+    safetensors.numpy.save_file(dict(hasher.tensors()), f"{tmp_path}/model.safetensors")
+    expected = hashlib.sha256(hasher.encode(features).packed.tobytes()).hexdigest()
+    for num_threads in ("1", "2"):
+        environment = {**os.environ, "OMP_NUM_THREADS": num_threads, "OPENBLAS_NUM_THREADS": num_threads}
+        arguments = [hasher.method, json.dumps(hasher.settings()), str(tmp_path)]
+        command = [sys.executable, "-c", _DIGEST_IN_A_PROCESS, *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == expected
+
+
+def test_not_fitted(case: str) -> None:
+    method = _CASES[case][0]
+    for call in (lambda: _create(case).encode(_features(2)), _create(case).tensors):
+        with pytest.raises(NotFitted, match=f"{method} has not been fitted"):
+            call()
+    with pytest.raises(NotFitted):
+        restore_hasher(method, _create(case).settings(), {})
+
+
+def test_other_shapes_and_types_are_refused(case: str) -> None:
+    hasher = _fitted(case)
+    wrongs: tuple[np.ndarray, ...] = (_features(2)[0], _features(2)[:, 1:], _features(2).astype(np.float64))
+    for wrong in wrongs:
+        with pytest.raises(ShapeMismatch, match=rf"features: got .*, expected float32 \(num_items, {_NUM_DIMS}\)"):
+            hasher.encode(wrong)
+    for wrong in (wrongs[0], wrongs[2]):
+        with pytest.raises(ShapeMismatch, match="features: got"):
+            _create(case).fit(wrong)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_rows_that_are_not_finite_are_named(case: str, value: float) -> None:
+    features = _features(200)
+    features[[3, 150], [0, _NUM_DIMS - 1]] = value
+    hasher = _create(case)
+    with pytest.raises(NonFiniteFeatures) as raised:
+        hasher.fit(features)
+    assert raised.value.rows == (3, 150)
+    with pytest.raises(NonFiniteFeatures) as raised:
+        _fitted(case).encode(features)
+    assert raised.value.rows == (3, 150)
+
+
+def test_settings_that_are_missing_or_unknown_are_named(case: str) -> None:
+    hasher = _fitted(case)
+    chosen = hasher.settings()
+    for setting in chosen:
+        fewer = {name: value for name, value in chosen.items() if name != setting}
+        changed: dict[str, Json] = {**chosen, setting: [1]}
+        for wrong in (fewer, changed):
+            with pytest.raises(InvalidSetting, match=f"{hasher.method}.{setting}"):
+                restore_hasher(hasher.method, wrong, hasher.tensors())
+    with pytest.raises(InvalidSetting, match=f"{hasher.method}.colour = 1"):
+        restore_hasher(hasher.method, {**chosen, "colour": 1}, hasher.tensors())
