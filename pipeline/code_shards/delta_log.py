@@ -22,6 +22,11 @@ APP_ID = "bitquarry"
 DELTA_FAILURES = (DeltaError, OSError)
 
 
+def one_line(failure: Exception) -> str:
+    """The text of a failure without delta-rs's line breaks."""
+    return " ".join(str(failure).split())
+
+
 @dataclass(frozen=True, kw_only=True)
 class LogChange:
     """One commit: files to add, names of files to remove, a commit id for people who read the log. May be empty."""
@@ -54,7 +59,7 @@ class DeltaLog:
         except DELTA_FAILURES as error:
             # The loser of a race, or of a lost reply: only what is there now counts.
             if DeltaLog(uri).configuration() is None:
-                raise StorageError(f"{uri}: cannot create the table: {error}") from error
+                raise StorageError(f"{uri}: cannot create the table: {one_line(error)}") from error
 
     def configuration(self) -> dict[str, str] | None:
         """The table's own settings; None when there is no table."""
@@ -63,7 +68,7 @@ class DeltaLog:
         except TableNotFoundError:
             return None
         except DELTA_FAILURES as error:
-            raise StorageError(f"{self.uri}: cannot read the table: {error}") from error
+            raise StorageError(f"{self.uri}: cannot read the table: {one_line(error)}") from error
 
     def read(self, version: int | None = None) -> LogState:
         """The newest (or the given) version, from log and checkpoints: O(files). Raises `StorageError`."""
@@ -73,7 +78,7 @@ class DeltaLog:
             actions = pa.table(table.get_add_actions(flatten=True))
         except DELTA_FAILURES as error:
             at = "" if version is None else f" at version {version}"
-            raise StorageError(f"{self.uri}: cannot read the table{at}: {error}") from error
+            raise StorageError(f"{self.uri}: cannot read the table{at}: {one_line(error)}") from error
         for shard in _committed_shards(actions):
             state.add(shard)
         self._table = table if version is None else None

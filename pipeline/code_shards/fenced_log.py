@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.code_shards.delta_log import DELTA_FAILURES, DeltaLog, LogChange
+from pipeline.code_shards.delta_log import DELTA_FAILURES, DeltaLog, LogChange, one_line
 from pipeline.code_shards.log_state import LogState
 from pipeline.errors import CommitConflict, CommitStateUnknown, StorageError
 
@@ -62,20 +62,20 @@ class FencedLog:
         # Nothing left to do, at once or after a failure: what was wanted is in the state that was read.
 
     def _read_back(self, change: LogChange, failure: Exception) -> None:
-        _LOGGER.info("commit %s to %s failed, reading back: %s", change.commit_id, self._log.uri, failure)
+        _LOGGER.info("commit %s to %s failed, reading back: %s", change.commit_id, self._log.uri, one_line(failure))
         try:
             self.reload()
         except StorageError as error:
             raise CommitStateUnknown(
-                f"{self._log.uri}: commit {change.commit_id} failed ({failure}) and the table cannot be read to see "
-                "whether it is there; run the command again when the store is back"
+                f"{self._log.uri}: commit {change.commit_id} failed ({one_line(failure)}) and the table cannot be read "
+                "to see whether it is there; run the command again when the store is back"
             ) from error
 
     def _check_limits(self, num_conflicts: int, num_failures: int, failure: Exception) -> None:
         self.num_conflicts += num_failures == 0
         if num_failures > self._limits.max_failures:
             raise CommitStateUnknown(
-                f"{self._log.uri}: {num_failures} commits failed in a row ({failure}); "
+                f"{self._log.uri}: {num_failures} commits failed in a row ({one_line(failure)}); "
                 "check the store and run the command again"
             ) from failure
         if num_conflicts > self._limits.max_conflicts:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from deltalake import DeltaTable
 
 from pipeline.code_shards.code_table import CodeTable
-from pipeline.code_shards.delta_log import DELTA_FAILURES
+from pipeline.code_shards.delta_log import DELTA_FAILURES, one_line
 from pipeline.errors import StorageError, UsageError
 from pipeline.object_store.delta_options import delta_storage_options
 from pipeline.object_store.object_store import ObjectStore
@@ -34,7 +34,7 @@ def _unreferenced(uri: str, grace_hours: int) -> list[str]:
         log = DeltaTable(uri, storage_options=delta_storage_options(uri))
         return sorted(log.vacuum(grace_hours, dry_run=True, enforce_retention_duration=False, full=True))
     except DELTA_FAILURES as error:
-        raise StorageError(f"{uri}: cannot list files that are no longer used: {error}") from error
+        raise StorageError(f"{uri}: cannot list files that are no longer used: {one_line(error)}") from error
 
 
 def delete_files(store: ObjectStore, uris: Iterable[str]) -> int:
