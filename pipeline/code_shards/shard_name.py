@@ -10,6 +10,7 @@ from pipeline.errors import StorageError, UsageError
 
 _FILE_NAME = re.compile(r"([0-9a-f]{16})-([0-9a-f]{32})-([0-9a-f]{2})-([0-9a-f]{16})-([0-9a-f]{64})\.parquet")
 _NUM_DIGITS = {"source_id": 16, "task_id": 32, "attempt": 16, "sha256": 64}
+_HEX_DIGITS = re.compile(r"[0-9a-f]+")
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -27,8 +28,9 @@ class ShardName:
 
     def __post_init__(self) -> None:
         for part, num_digits in _NUM_DIGITS.items():
-            if not re.fullmatch(f"[0-9a-f]{{{num_digits}}}", getattr(self, part)):
-                raise UsageError(f"{part} = {getattr(self, part)!r}: expected {num_digits} lower-case hex digits")
+            text = getattr(self, part)
+            if len(text) != num_digits or not _HEX_DIGITS.fullmatch(text):
+                raise UsageError(f"{part} = {text!r}: expected {num_digits} lower-case hex digits")
         if not 0 <= self.salt <= MAX_SALT:
             raise UsageError(f"salt = {self.salt}: expected 0..{MAX_SALT}")
 
