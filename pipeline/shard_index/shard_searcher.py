@@ -15,7 +15,7 @@ from operators.ranked_neighbors import RankedNeighbors
 from operators.search.block_scan import rank_nearest
 from operators.search.hamming_flat import HammingScan
 from operators.search.merge_ranked import merge_ranked
-from pipeline.errors import SearchError
+from pipeline.errors import UsageError
 from pipeline.object_store.open_store import open_store
 from pipeline.shard_index.index_catalog import IndexCatalog
 from pipeline.shard_index.index_shard import IndexShard, open_shard
@@ -63,7 +63,7 @@ class ShardSearcher:
         return parts[0] if len(parts) == 1 else merge_ranked(parts, k=k)
 
     def payload(self, ids: NDArray[np.int64]) -> pa.Table:
-        """Payload rows of these ids, in their order. Raises `SearchError` for an id that is not here."""
+        """Payload rows of these ids, in their order. Raises `UsageError` for an id that is not here."""
         tables, order = [self._shards[0].payload_rows(np.empty(0, np.int64))], [np.empty(0, np.int64)]
         for shard, rows, positions in self._owners(ids):
             tables.append(shard.payload_rows(positions))
@@ -71,7 +71,7 @@ class ShardSearcher:
         return pa.concat_tables(tables).take(pa.array(np.argsort(np.concatenate(order), kind="stable")))
 
     def codes_of(self, ids: NDArray[np.int64]) -> BinaryCodes:
-        """Codes of these ids, in their order. Raises `SearchError` for an id that is not here."""
+        """Codes of these ids, in their order. Raises `UsageError` for an id that is not here."""
         parts, order = [self._shards[0].codes[slice(0, 0)]], [np.empty(0, np.int64)]
         for shard, rows, positions in self._owners(ids):
             parts.append(shard.codes[positions])
@@ -92,7 +92,7 @@ class ShardSearcher:
             if len(rows):
                 owners.append((shard, rows, positions[rows]))
         if num_found != len(ids):
-            raise SearchError(
-                f"{len(ids) - num_found} ids are not in {', '.join(self.shard_names)}: e.g. {ids[:3].tolist()}"
-            )
+            known = np.concatenate([np.empty(0, np.int64), *(ids[rows] for _, rows, _ in owners)])
+            named = ", ".join(map(str, np.setdiff1d(ids, known)[:5]))
+            raise UsageError(f"no item with id {named} in {', '.join(self.shard_names)}")
         return owners

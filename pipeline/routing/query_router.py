@@ -1,0 +1,180 @@
+"""`QueryRouter`: one call per searcher per batch of queries, an exact merge, and the payload of the winners."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from operators.binary_codes import BinaryCodes
+from operators.ranked_neighbors import RankedNeighbors
+from operators.search.merge_ranked import merge_ranked
+from pipeline.errors import SearchError, UsageError
+from pipeline.records import Coverage
+from pipeline.routing.fan_out import Deadline, gather
+from pipeline.routing.query_checks import check_codes, check_item_id, check_k
+from pipeline.routing.search_answer import Neighbor, RankedAnswer, SearchAnswer
+from pipeline.routing.searcher_port import SearcherPort
+from pipeline.shard_index.index_manifest import IndexManifest
+
+
+class QueryRouter:
+    """Answers from the one generation that `manifest` describes. Safe to call from several threads.
+
+    Every call ends within `deadline_seconds`. A searcher that fails or is late makes the call raise `SearchError` that
+    names its shards; where `allow_partial` is set and others answered, the coverage of the answer names them instead.
+    """
+
+    def __init__(self, manifest: IndexManifest, searchers: Sequence[SearcherPort], *, deadline_seconds: float) -> None:
+        served = sorted(name for searcher in searchers for name in searcher.shard_names)
+        if served != sorted(shard.name for shard in manifest.shards):
+            raise ValueError(f"searchers hold {served}, expected each of {len(manifest.shards)} shards once")
+        if not deadline_seconds > 0:
+            raise UsageError(f"deadline_seconds = {deadline_seconds}: expected more than 0")
+        self.manifest = manifest
+        self._searchers = {searcher.name: searcher for searcher in searchers}
+        self._owner = {name: searcher.name for searcher in searchers for name in searcher.shard_names}
+        self._last_ids = np.array([shard.last_id for shard in manifest.shards], np.int64)
+        self._deadline_seconds = deadline_seconds
+
+    def rank(self, queries: BinaryCodes, *, k: int, allow_partial: bool = False) -> RankedAnswer:
+        """Ids and distances of the `k` nearest items of each query. Raises `UsageError` and `SearchError`."""
+        check_k(k)
+        return self._rank(queries, k, allow_partial, Deadline.after(self._deadline_seconds))
+
+    def search(
+        self, queries: BinaryCodes, *, k: int, allow_partial: bool = False, exclude_id: int | None = None
+    ) -> SearchAnswer:
+        """The `k` nearest items of each query with their payload; never `exclude_id`.
+
+        Raises `UsageError` and `SearchError`.
+        """
+        check_k(k)
+        deadline = Deadline.after(self._deadline_seconds)
+        answer = self._rank(queries, k if exclude_id is None else k + 1, allow_partial, deadline)
+        rows = [_pairs(answer.ranked, query, exclude_id)[:k] for query in range(len(queries))]
+        started = time.monotonic()
+        ids = np.unique(np.array([item for row in rows for _, item in row], np.int64))
+        payload, failures = self._payload_by_id(ids, deadline)
+        failures = {**failures, **answer.failures}
+        self._check_failures(failures, allow_partial)
+        return SearchAnswer(
+            index=self.manifest.index,
+            generation=self.manifest.generation,
+            model_id=self.manifest.model_id,
+            num_bits=self.manifest.num_bits,
+            k=k,
+            neighbors=tuple(_neighbors(row, payload) for row in rows),
+            coverage=replace(answer.coverage, failed_shards=tuple(sorted(failures))),
+            failures=failures,
+            timings_seconds={"search": answer.seconds, "payload": time.monotonic() - started},
+        )
+
+    def payload_of(self, ids: NDArray[np.int64]) -> pa.Table:
+        """Payload rows of at least one id, in the order asked. Raises `UsageError` for an unknown id, `SearchError`."""
+        unique, places = np.unique(ids, return_inverse=True)
+        parts, failures = self._payload_parts(unique, Deadline.after(self._deadline_seconds))
+        self._check_failures(failures, allow_partial=False)
+        order = np.argsort(np.concatenate([rows for rows, _ in parts]))
+        return pa.concat_tables([table for _, table in parts]).take(pa.array(order[places]))
+
+    def code_of(self, item_id: int) -> BinaryCodes:
+        """The code of an indexed item. Raises `UsageError` for an unknown id, `SearchError`."""
+        ids = np.array([check_item_id(item_id)], np.int64)
+        (owner,) = self._rows_by_owner(ids)
+        gathered = gather({owner: self._searchers[owner].codes_of(ids)}, Deadline.after(self._deadline_seconds))
+        self._check_failures(self._by_shard(gathered.failures), allow_partial=False)
+        return gathered.replies[owner]
+
+    def id_of_key(self, key: str) -> int:
+        """The id of the item with this key. Raises `UsageError` when there is none or several, `SearchError`."""
+        futures = {name: searcher.ids_of_key(key) for name, searcher in self._searchers.items()}
+        gathered = gather(futures, Deadline.after(self._deadline_seconds))
+        self._check_failures(self._by_shard(gathered.failures), allow_partial=False)
+        ids = sorted(item for found in gathered.replies.values() for item in found)
+        if not ids:
+            raise UsageError(f"index {self.manifest.index} holds no item with key {key!r}")
+        if len(ids) > 1:
+            named = ", ".join(map(str, ids[:5]))
+            raise UsageError(f"{len(ids)} items of index {self.manifest.index} have key {key!r}; ask by id: {named}")
+        return ids[0]
+
+    def _rank(self, queries: BinaryCodes, k: int, allow_partial: bool, deadline: Deadline) -> RankedAnswer:
+        check_codes(queries, self.manifest)
+        started = time.monotonic()
+        futures = {name: searcher.search(queries, k) for name, searcher in self._searchers.items()}
+        gathered = gather(futures, deadline)
+        failures = self._by_shard(gathered.failures)
+        self._check_failures(failures, allow_partial)
+        rows_missing = sum(self.manifest.shard(name).num_rows for name in failures)
+        return RankedAnswer(
+            ranked=merge_ranked(list(gathered.replies.values()), k=k),
+            coverage=Coverage(
+                rows_searched=self.manifest.num_rows - rows_missing,
+                rows_total=self.manifest.num_rows,
+                failed_shards=tuple(sorted(failures)),
+            ),
+            failures=failures,
+            seconds=time.monotonic() - started,
+        )
+
+    def _payload_by_id(
+        self, ids: NDArray[np.int64], deadline: Deadline
+    ) -> tuple[dict[int, dict[str, Any]], dict[str, str]]:
+        parts, failures = self._payload_parts(ids, deadline)
+        by_id: dict[int, dict[str, Any]] = {}
+        for rows, table in parts:
+            by_id.update(zip(ids[rows].tolist(), table.to_pylist(), strict=True))
+        return by_id, failures
+
+    def _payload_parts(
+        self, ids: NDArray[np.int64], deadline: Deadline
+    ) -> tuple[list[tuple[NDArray[np.intp], pa.Table]], dict[str, str]]:
+        """(places in `ids`, their payload rows) of every searcher that answered, and failures by shard."""
+        owned = self._rows_by_owner(ids)
+        gathered = gather({name: self._searchers[name].payload(ids[rows]) for name, rows in owned.items()}, deadline)
+        parts = [(owned[name], table) for name, table in gathered.replies.items()]
+        return parts, self._by_shard(gathered.failures)
+
+    def _rows_by_owner(self, ids: NDArray[np.int64]) -> dict[str, NDArray[np.intp]]:
+        """Places in `ids` of the items that each searcher holds, by the id ranges of the shards."""
+        shards = np.searchsorted(self._last_ids, ids)
+        if len(ids) and shards.max() == len(self._last_ids):
+            raise UsageError(f"index {self.manifest.index} holds no item with id {ids[np.argmax(shards)]}")
+        owners = np.array([self._owner[shard.name] for shard in self.manifest.shards])[shards]
+        return {str(owner): np.flatnonzero(owners == owner) for owner in np.unique(owners)}
+
+    def _by_shard(self, failures: Mapping[str, str]) -> dict[str, str]:
+        return {shard: reason for name, reason in failures.items() for shard in self._searchers[name].shard_names}
+
+    def _check_failures(self, failures: Mapping[str, str], allow_partial: bool) -> None:
+        """Raises `SearchError` when partial answers are not allowed, or nothing is left to answer from."""
+        num_shards = len(self.manifest.shards)
+        if not failures or (allow_partial and len(failures) < num_shards):
+            return
+        reasons = "; ".join(f"{shard} ({reason})" for shard, reason in sorted(failures.items()))
+        raise SearchError(
+            f"index {self.manifest.index}, generation {self.manifest.generation}: "
+            f"{len(failures)} of {num_shards} shards did not answer: {reasons}"
+        )
+
+
+def _pairs(ranked: RankedNeighbors, query: int, exclude_id: int | None) -> list[tuple[int, int]]:
+    """(distance, id) of one query's answers, without `exclude_id`."""
+    distances, ids = ranked.row(query)
+    pairs = zip(distances.tolist(), ids.tolist(), strict=True)
+    return [(distance, item) for distance, item in pairs if item != exclude_id]
+
+
+def _neighbors(row: list[tuple[int, int]], payload: Mapping[int, Mapping[str, Any]]) -> tuple[Neighbor, ...]:
+    neighbors = []
+    for rank, (distance, item) in enumerate(row, start=1):
+        columns = dict(payload.get(item, {}))
+        key, uri = columns.pop("key", ""), columns.pop("uri", "")
+        neighbors.append(Neighbor(rank=rank, id=item, distance=distance, key=key, uri=uri, payload=columns))
+    return tuple(neighbors)
