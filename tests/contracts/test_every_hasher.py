@@ -131,21 +131,32 @@ def test_labels_are_accepted_and_nothing_given_is_changed(case: str) -> None:
     np.testing.assert_array_equal(hasher.encode(features).packed, codes.packed)
 
 
+def _boundary_items(hasher: Hasher, num_items: int, seed: int) -> np.ndarray:
+    """Items on the edge of a bit, where one wrong last digit turns it: bisected between pairs that differ in it."""
+    rng = np.random.default_rng(seed)
+    low, high = _features(num_items, seed), rng.permutation(_features(num_items, seed + 1))
+    start, end = hasher.encode(low).to_bits(), hasher.encode(high).to_bits()
+    rows, bit = np.arange(num_items), (rng.random(start.shape) * (start != end)).argmax(axis=1)
+    for _ in range(30):
+        middle = ((low + high) / 2).astype(np.float32)
+        as_low = (hasher.encode(middle).to_bits()[rows, bit] == start[rows, bit])[:, None]
+        low, high = np.where(as_low, middle, low), np.where(as_low, high, middle)
+    return low
+
+
 @pytest.mark.parametrize("case", _CASES)
-@settings(max_examples=25, deadline=None)
-@given(num_items=st.integers(1, 300), seed=st.integers(0, 2**32), data=st.data())
+@settings(max_examples=15, deadline=None)
+@given(num_items=st.integers(1, 200), seed=st.integers(0, 2**32), data=st.data())
 def test_no_split_and_no_order_changes_a_bit(case: str, num_items: int, seed: int, data: st.DataObject) -> None:
     hasher = _fitted(case)
-    # Items near the fitted mean have projections near zero, where one wrong last bit would turn a sign.
-    mean = hasher.tensors()["mean"].astype(np.float64)
-    features = (mean + np.random.default_rng(seed).standard_normal((num_items, _NUM_DIMS)) * 1e-6).astype(np.float32)
+    features = _boundary_items(hasher, num_items, seed)
     whole = hasher.encode(features).packed
     cuts = sorted(data.draw(st.sets(st.integers(1, num_items), max_size=8)) - {num_items})
     parts = [hasher.encode(part).packed for part in np.split(features, cuts)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
     np.testing.assert_array_equal(hasher.encode(features[::-1]).packed[::-1], whole)
-    one = data.draw(st.integers(0, num_items - 1))
-    np.testing.assert_array_equal(hasher.encode(features[one : one + 1]).packed[0], whole[one])
+    alone = [hasher.encode(features[row : row + 1]).packed[0] for row in range(num_items)]
+    np.testing.assert_array_equal(alone, whole)
     np.testing.assert_array_equal(hasher.encode(np.asfortranarray(features)).packed, whole)
 
 
