@@ -36,7 +36,8 @@ class StageLoad:
     num_workers: int
 
     def busy_share(self, wall_seconds: float) -> float:
-        return self.busy_seconds / (self.num_workers * wall_seconds) if wall_seconds > 0 else 0.0
+        worker_seconds = self.num_workers * wall_seconds
+        return self.busy_seconds / worker_seconds if worker_seconds > 0 else 0.0
 
 
 _REMEDY = {

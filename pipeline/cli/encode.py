@@ -43,7 +43,6 @@ def encode(
 
     Exits with 3 when some items could not be encoded: they are in the collection's `rejects` table, with the reason.
     """
-    from pipeline.actors.ray_session import ray_session
     from pipeline.cli.progress import EncodeProgress
     from pipeline.jobs.encode_collection import encode_collection
     from pipeline.jobs.encode_target import EncodeRequest
@@ -68,7 +67,7 @@ def encode(
         model=model,
         source=options.source_settings(source, source_kind, columns, carry, settings),
     )
-    with ray_session(settings.ray), EncodeProgress() as progress:
+    with EncodeProgress() as progress:
         report = encode_collection(request, settings, progress)
     say(report.to_json().strip() if as_json else _summary(report, request.catalog))
     return EXIT_DONE_WITH_REJECTS if report.num_rejects else EXIT_OK

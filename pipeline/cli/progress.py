@@ -40,7 +40,7 @@ class EncodeProgress:
         text = self._text(report)
         if self._bar is not None:
             self._bar.update(self._task, description=text, completed=report.num_items)
-        elif time.perf_counter() - self._last_line >= _LINE_EVERY_SECONDS:
+        elif report.num_items and time.perf_counter() - self._last_line >= _LINE_EVERY_SECONDS:
             self._last_line = time.perf_counter()
             print(text, file=sys.stderr, flush=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 
 from pipeline.code_shards.encoded_task import EncodedTask
 from pipeline.telemetry import StageLoad, StageTimes, name_bottleneck
@@ -18,7 +18,8 @@ DRIVER_STAGES = ("list", "commit")
 class RunReport:
     """Counts of this run, and busy seconds per stage summed over workers.
 
-    listed = committed before + rows + rejects, once `state` is "complete". Times are seconds, rates per wall second.
+    listed = committed before + rows + rejects, once `state` is "complete" (else "interrupted" or "failed"). Times are
+    seconds, rates per wall second. Without anything to encode no encoder starts and `device` is "none".
     """
 
     job: str
@@ -26,10 +27,10 @@ class RunReport:
     source: str
     model_id: str
     model_fingerprint: str
-    device: str
-    num_encoders: int
-    num_decoders: int
-    state: str = "running"
+    device: str = "none"
+    num_encoders: int = 0
+    num_decoders: int = 0
+    state: str = "failed"
     num_tasks_committed_before: int = 0
     num_items_committed_before: int = 0
     num_tasks: int = 0
@@ -73,13 +74,12 @@ class RunReport:
         return name_bottleneck(self.loads(), self.wall_seconds)
 
     def to_json(self) -> str:
-        fields = asdict(self)
-        del fields["times"]
+        facts = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "times"}
         per_second = 1 / self.wall_seconds if self.wall_seconds else 0.0
         loads = self.loads()
-        fields["items_per_second"] = self.num_items * per_second
-        fields["bytes_read_per_second"] = self.num_bytes_read * per_second
-        fields["stages"] = {
+        facts["items_per_second"] = self.num_items * per_second
+        facts["bytes_read_per_second"] = self.num_bytes_read * per_second
+        facts["stages"] = {
             stage: {
                 "busy_seconds": load.busy_seconds,
                 "num_workers": load.num_workers,
@@ -88,6 +88,6 @@ class RunReport:
             }
             for stage, load in loads.items()
         }
-        fields["encoder_wait_seconds"] = self.times.seconds["wait_for_pixels"]
-        fields["bottleneck"] = self.bottleneck
-        return json.dumps(fields, indent=2, sort_keys=False) + "\n"
+        facts["encoder_wait_seconds"] = self.times.seconds["wait_for_pixels"]
+        facts["bottleneck"] = self.bottleneck
+        return json.dumps(facts, indent=2, sort_keys=False) + "\n"

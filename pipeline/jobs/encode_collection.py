@@ -16,6 +16,7 @@ from pipeline.actors.actor_pool import ActorPool, PoolSettings
 from pipeline.actors.decoder_task import DecoderSettings
 from pipeline.actors.encoder_actor import EncoderSpec, RemoteEncoderActor
 from pipeline.actors.encoder_placement import EncoderPlacement, place_encoders
+from pipeline.actors.ray_session import ray_session
 from pipeline.code_shards.code_table import CodeTable
 from pipeline.code_shards.committer import CommitOutcome, CommitSettings, Committer
 from pipeline.code_shards.encoded_task import EncodedTask
@@ -35,7 +36,7 @@ OnProgress = Callable[[RunReport], None]
 
 
 def encode_collection(request: EncodeRequest, settings: Settings, on_progress: OnProgress) -> RunReport:
-    """Encode every task of the source that is not committed yet. Ray must have been joined.
+    """Encode every task of the source that is not committed yet. Ray is joined (or started) only if there is one.
 
     `on_progress` sees the running report after every task. Killed at any moment, the same call finishes the rest: a
     task is committed once. Interrupted (Ctrl-C), what is finished is committed first. The report is stored under
@@ -44,12 +45,10 @@ def encode_collection(request: EncodeRequest, settings: Settings, on_progress: O
     """
     started = time.perf_counter()
     target = open_target(request, settings)
-    placement = place_encoders(settings.encode, uses_accelerator=target.uses_accelerator)
-    report = _new_report(target, placement)
+    report = _new_report(target)
     psutil.cpu_percent()
-    report.state = "failed"
     try:
-        _EncodeJob(target, placement, settings, report).run(on_progress, started)
+        _EncodeJob(target, settings, report, on_progress).run(started)
         report.state = "complete"
     except KeyboardInterrupt:
         report.state = "interrupted"
@@ -65,64 +64,69 @@ def encode_collection(request: EncodeRequest, settings: Settings, on_progress: O
 class _EncodeJob:
     """One run: listing -> orders -> encoder pool -> committer, all drawn by one loop."""
 
-    def __init__(
-        self, target: EncodeTarget, placement: EncoderPlacement, settings: Settings, report: RunReport
-    ) -> None:
+    def __init__(self, target: EncodeTarget, settings: Settings, report: RunReport, on_progress: OnProgress) -> None:
         self._target = target
+        self._settings = settings
         self._report = report
-        self._settings = settings.encode
+        self._on_progress = on_progress
         self._times = StageTimes()
         self._flushed_at = time.perf_counter()
-        self._pool: ActorPool[EncodeOrder, EncodedTask] = ActorPool(
-            _encoder_maker(_encoder_spec(target, placement, settings), placement),
-            _encode_remotely,
-            PoolSettings(
-                num_actors=placement.num_encoders,
-                slots_per_actor=placement.decoders_per_encoder,
-                task_attempts=settings.encode.task_attempts,
-            ),
-        )
 
-    def run(self, on_progress: OnProgress, started: float) -> None:
+    def run(self, started: float) -> None:
         plan = self._target.plan(self._target.table)
         orders = plan.orders(_timed(self._target.source.tasks(), self._times, "list"))
-        first = next(orders, None)  # nothing to do is found out before any table is made or actor started
+        first = next(orders, None)  # nothing to do is found out before a table is made or Ray started
         if plan.num_tasks == 0:
             raise EmptySource(f"{self._target.source.uri}: nothing to encode; expected pictures")
         committer = self._open_committer(self._target.created_table())
         try:
             if first is not None:
-                self._pool.start()
-                self._report.startup_seconds = time.perf_counter() - started
-                self._encode(chain([first], orders), committer, on_progress)
+                self._encode(chain([first], orders), committer, started)
             superseded = plan.superseded()
             with self._times.stage("commit"):
                 self._count(committer.finish(superseded))
             self._report.num_superseded_tasks = len(superseded)
         finally:
-            self._pool.stop()
             with self._times.stage("commit"):
                 self._count(committer.flush())
-            self._complete_report(committer)
+            self._report.times.add(self._times.seconds)
+            self._report.num_commit_conflicts = committer.num_conflicts
+            self._report.table_version = committer.snapshot().version
         self._report.num_tasks_committed_before = plan.num_committed_tasks
         self._report.num_items_committed_before = plan.num_committed_items
-        on_progress(self._report)
+        self._on_progress(self._report)
 
     def _open_committer(self, table: CodeTable) -> Committer:
         with self._times.stage("commit"):
-            committer = Committer(table, CommitSettings(group_tasks=self._settings.commit_every_tasks))
+            committer = Committer(table, CommitSettings(group_tasks=self._settings.encode.commit_every_tasks))
             committer.settle()
         return committer
 
-    def _encode(self, orders: Iterable[EncodeOrder], committer: Committer, on_progress: OnProgress) -> None:
-        for task in self._pool.map_unordered(orders):
-            self._report.add(task)
-            with self._times.stage("commit"):
-                self._count(committer.add(task))
-                if time.perf_counter() - self._flushed_at > self._settings.commit_every_seconds:
-                    self._count(committer.flush())
-                    self._flushed_at = time.perf_counter()
-            on_progress(self._report)
+    def _encode(self, orders: Iterable[EncodeOrder], committer: Committer, started: float) -> None:
+        with ray_session(self._settings.ray):
+            placement = place_encoders(self._settings.encode, uses_accelerator=self._target.uses_accelerator)
+            pool = _encoder_pool(self._target, placement, self._settings)
+            self._report.device = placement.device
+            self._report.num_encoders = placement.num_encoders
+            self._report.num_decoders = placement.num_encoders * placement.decoders_per_encoder
+            try:
+                pool.start()
+                self._report.startup_seconds = time.perf_counter() - started
+                for task in pool.map_unordered(orders):
+                    self._take(task, committer)
+            finally:
+                pool.stop()
+                self._report.num_retried_tasks = pool.num_retried_tasks
+                self._report.num_replaced_encoders = pool.num_replaced_actors
+
+    def _take(self, task: EncodedTask, committer: Committer) -> None:
+        self._report.add(task)
+        with self._times.stage("commit"):
+            self._count(committer.add(task))
+            if time.perf_counter() - self._flushed_at > self._settings.encode.commit_every_seconds:
+                self._count(committer.flush())
+                self._flushed_at = time.perf_counter()
+        self._on_progress(self._report)
 
     def _count(self, outcome: CommitOutcome) -> None:
         self._report.num_tasks_by_other_jobs += len(outcome.already_committed)
@@ -131,12 +135,19 @@ class _EncodeJob:
                 f"{len(outcome.prefix_taken)} tasks met ids that another job took meanwhile; run the same command again"
             )
 
-    def _complete_report(self, committer: Committer) -> None:
-        self._report.times.add(self._times.seconds)
-        self._report.num_retried_tasks = self._pool.num_retried_tasks
-        self._report.num_replaced_encoders = self._pool.num_replaced_actors
-        self._report.num_commit_conflicts = committer.num_conflicts
-        self._report.table_version = committer.snapshot().version
+
+def _encoder_pool(
+    target: EncodeTarget, placement: EncoderPlacement, settings: Settings
+) -> ActorPool[EncodeOrder, EncodedTask]:
+    return ActorPool(
+        _encoder_maker(_encoder_spec(target, placement, settings), placement),
+        _encode_remotely,
+        PoolSettings(
+            num_actors=placement.num_encoders,
+            slots_per_actor=placement.decoders_per_encoder,
+            task_attempts=settings.encode.task_attempts,
+        ),
+    )
 
 
 def _encode_remotely(actor: ActorHandle, order: EncodeOrder) -> Any:
@@ -175,7 +186,7 @@ def _encoder_spec(target: EncodeTarget, placement: EncoderPlacement, settings: S
     )
 
 
-def _new_report(target: EncodeTarget, placement: EncoderPlacement) -> RunReport:
+def _new_report(target: EncodeTarget) -> RunReport:
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     return RunReport(
         job=f"encode-{target.request.collection}-{stamp}-{uuid.uuid4().hex[:6]}",
@@ -183,9 +194,6 @@ def _new_report(target: EncodeTarget, placement: EncoderPlacement) -> RunReport:
         source=target.source.uri,
         model_id=target.model.model_id,
         model_fingerprint=target.model.fingerprint,
-        device=placement.device,
-        num_encoders=placement.num_encoders,
-        num_decoders=placement.num_encoders * placement.decoders_per_encoder,
     )
 
 

@@ -16,7 +16,7 @@ from pipeline.jobs.encode_target import EncodeRequest, open_target
 from pipeline.object_store.open_store import open_store
 from pipeline.object_store.uri_path import join_uri
 from pipeline.settings import Settings
-from pipeline.sources.listed_part import ListedPart
+from pipeline.sources.folder_source import ListedPart
 
 
 @dataclass(frozen=True, kw_only=True)
