@@ -1,0 +1,79 @@
+"""The `fashion-mnist` protocol: 10,000 test pictures look for the 60,000 training pictures of their class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from operators.decoders.image_decoder import DecodeLimits
+from operators.features.feature_extractor import Json
+from pipeline.errors import CorruptFile, UsageError
+from pipeline.evaluation.labelled_pictures import LabelledPictures
+from pipeline.evaluation.retrieval_protocol import ProtocolData, RetrievalProtocol
+from pipeline.records import FetchedItem
+from pipeline.sources.item_reader import read_items
+from pipeline.sources.open_source import open_source
+from pipeline.sources.source_settings import SourceSettings
+
+DEBIAN_PACKAGE = "dataset-fashion-mnist"
+DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+PICTURE_SIDE = 28
+CLASSES = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+_DATABASE_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
+_QUERY_FILES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+
+class FashionMnist(RetrievalProtocol):
+    """Xiao, Rasul and Vollgraf, arXiv:1708.07747. `data_dir` holds the four IDX files, gzipped or not; without it they
+    are looked for where the Debian package puts them."""
+
+    name: ClassVar[str] = "fashion-mnist"
+    summary: ClassVar[str] = (
+        "queries: the 10,000 test pictures; database and training set: the 60,000 training pictures; "
+        "relevant: same class; headline: map_at_10 (AP@10/hits)"
+    )
+
+    def __init__(self, data_dir: str | None = None) -> None:
+        self._folder = DEBIAN_FOLDER if data_dir is None else Path(data_dir)
+
+    def feature_settings(self, features: str) -> dict[str, Json]:
+        """HOG and pixels at the pictures' own 28 x 28."""
+        return {"side": PICTURE_SIDE} if features in ("hog", "pixels") else {}
+
+    def load(self) -> ProtocolData:
+        """Raises `UsageError` when files are missing, `CorruptFile` when they are not what they should be."""
+        found = {name: self._find(name) for name in _DATABASE_FILES + _QUERY_FILES}
+        missing = [name for name, path in found.items() if path is None]
+        if missing:
+            raise UsageError(
+                f"the protocol fashion-mnist needs {', '.join(name + '.gz' for name in missing)} in {self._folder}; "
+                f"run: apt install {DEBIAN_PACKAGE} (it puts them into {DEBIAN_FOLDER}), or give the folder that "
+                "holds them with --data"
+            )
+        database, queries = (path for name, path in found.items() if path is not None and "images" in name)
+        return ProtocolData(database=_pictures(database, 60_000), queries=_pictures(queries, 10_000))
+
+    def _find(self, name: str) -> Path | None:
+        candidates = (self._folder / f"{name}.gz", self._folder / name)
+        return next((path for path in candidates if path.is_file()), None)
+
+
+def _pictures(images: Path, num_expected: int) -> LabelledPictures:
+    """Every picture of an IDX file, in order, held in memory (about 2 kB each)."""
+    settings = SourceSettings(uri=str(images), kind="idx", task_items=num_expected)
+    items = [
+        item
+        for task in open_source(settings).tasks()
+        for item in read_items(task, max_bytes=DecodeLimits().max_bytes)
+        if isinstance(item, FetchedItem)
+    ]
+    if len(items) != num_expected or any(item.label is None for item in items):
+        wrong = f"{len(items):,} whole pictures with labels, {num_expected:,} expected"
+        raise CorruptFile(str(images), wrong, f"install it again: apt install --reinstall {DEBIAN_PACKAGE}")
+    return LabelledPictures(
+        keys=tuple(item.key for item in items),
+        labels=tuple((CLASSES[int(item.label or 0)],) for item in items),
+        read=lambda row: items[row].data,
+    )

@@ -1,0 +1,192 @@
+"""Measure the retrieval quality of an index on its own labels: a seeded sample of its items looks for the others."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from operators.binary_codes import concatenate
+from operators.decoders.image_decoder import DecodeLimits
+from operators.errors import MediaTooLarge, UndecodableMedia
+from operators.features.feature_extractor import Json
+from operators.metrics.code_health import code_health
+from operators.metrics.relevance import RelevanceRows
+from pipeline.errors import PipelineError
+from pipeline.evaluation.code_distances import CodeDistances, code_distances
+from pipeline.evaluation.label_relevance import relevance_of
+from pipeline.evaluation.labelled_codes import LabelledCodes
+from pipeline.evaluation.neighbour_gallery import (
+    GalleryRow,
+    GallerySettings,
+    GallerySide,
+    neighbour_gallery,
+    thumbnail_of,
+)
+from pipeline.evaluation.retrieval_measurement import MeasurementSettings, measure_retrieval
+from pipeline.evaluation.retrieval_report import RetrievalReport, RunDescription, RunSeconds
+from pipeline.model_store.model_store import ModelStore
+from pipeline.object_store.open_store import open_store
+from pipeline.shard_index.index_catalog import IndexCatalog
+from pipeline.shard_index.index_shard import IndexShard, open_shard
+from pipeline.shard_index.shard_fetch import ShardFetcher
+from pipeline.sources.media_fetch import fetch_media
+
+FetchPicture = Callable[[str], bytes]
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexSubject:
+    """What is evaluated: its `name` ("index photos"), and the features and method of its model, for the report.
+
+    `fetch(uri)` gives the bytes of a picture for the page; None makes a page without pictures.
+    """
+
+    name: str
+    features: str
+    method: str
+    feature_settings: Mapping[str, Json] = field(default_factory=dict)
+    method_settings: Mapping[str, Json] = field(default_factory=dict)
+    fetch: FetchPicture | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexSampling:
+    """How many items are queries, how many of those the page shows, and the seed of the sample and of ties."""
+
+    max_queries: int = 1000
+    seed: int = 0
+    cutoffs: tuple[int, ...] = (10, 100, 1000)
+    num_gallery_queries: int = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexToEvaluate:
+    """An index by name in a catalog; `alias` says which generation, `cache_dir` where shards of an `s3://` catalog
+    go."""
+
+    catalog: str
+    index: str
+    alias: str = "live"
+    cache_dir: Path | None = None
+
+
+def evaluate_index(asked: IndexToEvaluate, sampling: IndexSampling) -> RetrievalReport:
+    """Evaluate a generation with all its labels and codes in memory.
+
+    Raises `UnknownName`, `CorruptFile`, `StorageError`, and `UsageError` with counts when labels are missing.
+    """
+    store = open_store(asked.catalog)
+    manifest = IndexCatalog(asked.catalog, store).resolve(asked.index, asked.alias)
+    _, model = ModelStore(asked.catalog, store).load(manifest.model_id)
+    fetcher = ShardFetcher(asked.catalog, store, asked.cache_dir)
+    shards = [open_shard(manifest, shard.name, fetcher) for shard in manifest.shards]
+    subject = IndexSubject(
+        name=f"index {manifest.index}",
+        features=model.features.name,
+        feature_settings=model.features.settings(),
+        method=model.hasher.method,
+        method_settings=model.hasher.settings(),
+        fetch=lambda uri: fetch_media(uri, max_bytes=DecodeLimits().max_bytes),
+    )
+    return evaluate_codes(_labelled(shards), subject, sampling)
+
+
+def _labelled(shards: Sequence[IndexShard]) -> LabelledCodes:
+    payload = pa.Table.from_batches([batch for shard in shards for batch in shard.payload_batches])
+    return LabelledCodes(
+        codes=concatenate([shard.codes for shard in shards]),
+        ids=np.concatenate([shard.ids for shard in shards]),
+        labels=payload.column("label").to_pylist(),
+        keys=payload.column("key").to_pylist(),
+        uris=payload.column("uri").to_pylist(),
+    )
+
+
+def evaluate_codes(labelled: LabelledCodes, subject: IndexSubject, sampling: IndexSampling) -> RetrievalReport:
+    """Every query is an item of the index and is left out of its own ranking; relevant = same label.
+
+    Raises `UsageError` with counts when labels are missing.
+    """
+    labelled = labelled.in_order_of_ids()
+    labels = labelled.require_labels(subject.name)
+    rows = labelled.sample_queries(sampling.max_queries, sampling.seed)
+    started = time.perf_counter()
+    distances = code_distances(labelled.codes[rows], labelled.codes, "hamming", 1)
+    relevance = relevance_of([labels[row] for row in rows.tolist()], labels)
+    measured = MeasurementSettings(cutoffs=sampling.cutoffs, seed=sampling.seed)
+    measurement = measure_retrieval(distances, relevance, measured, self_columns=rows)
+    seconds = RunSeconds(rank_seconds=time.perf_counter() - started)
+    _log.info("%s evaluated with %d queries: %s", subject.name, len(rows), seconds)
+    return RetrievalReport(
+        run=_describe(labelled, rows, subject, sampling),
+        measurement=measurement,
+        code_health=code_health(labelled.codes),
+        seconds=seconds,
+        gallery=_gallery(labelled, rows, (distances, relevance), subject.fetch, sampling),
+    )
+
+
+def _describe(
+    labelled: LabelledCodes, rows: NDArray[np.int64], subject: IndexSubject, sampling: IndexSampling
+) -> RunDescription:
+    return RunDescription(
+        protocol=subject.name,
+        protocol_summary=(
+            f"queries: a seeded sample of {len(rows):,} of its {len(labelled.codes):,} items; "
+            "database: all the others; relevant: same label"
+        ),
+        features=subject.features,
+        feature_settings=subject.feature_settings,
+        method=subject.method,
+        method_settings=subject.method_settings,
+        num_bits=labelled.codes.num_bits,
+        num_tables=1,
+        ranking="hamming",
+        seed=sampling.seed,
+        num_database=len(labelled.codes),
+        num_queries=len(rows),
+        num_rejected=0,
+    )
+
+
+def _gallery(
+    labelled: LabelledCodes,
+    rows: NDArray[np.int64],
+    ranking: tuple[CodeDistances, RelevanceRows],
+    fetch: FetchPicture | None,
+    sampling: IndexSampling,
+) -> tuple[GalleryRow, ...]:
+    if fetch is None:
+        return ()
+    uris = labelled.uris
+    labels = [(label or "",) for label in labelled.labels]
+
+    def thumbnail(row: int) -> bytes | None:
+        return _thumbnail(fetch, uris[row])
+
+    queries = GallerySide(
+        keys=[labelled.keys[row] for row in rows.tolist()],
+        labels=[labels[row] for row in rows.tolist()],
+        thumbnail=lambda query: thumbnail(int(rows[query])),
+    )
+    database = GallerySide(keys=labelled.keys, labels=labels, thumbnail=thumbnail)
+    shown = GallerySettings(num_queries=sampling.num_gallery_queries, seed=sampling.seed)
+    return neighbour_gallery(*ranking, (queries, database), shown, self_columns=rows)
+
+
+def _thumbnail(fetch: FetchPicture, uri: str) -> bytes | None:
+    """None for a picture that has gone since it was encoded: the codes are what is measured, pictures only
+    illustrate."""
+    try:
+        return thumbnail_of(fetch(uri))
+    except (PipelineError, OSError, UndecodableMedia, MediaTooLarge) as error:
+        _log.warning("%s: %s", uri, error)
+        return None

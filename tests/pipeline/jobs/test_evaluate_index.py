@@ -1,0 +1,89 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from operators.binary_codes import BinaryCodes
+from operators.metrics.relevance import same_label
+from pipeline.errors import ObjectNotFound, UnknownName, UsageError
+from pipeline.evaluation.code_distances import code_distances
+from pipeline.evaluation.labelled_codes import LabelledCodes
+from pipeline.evaluation.retrieval_measurement import MeasurementSettings, measure_retrieval
+from pipeline.jobs.evaluate_index import (
+    IndexSampling,
+    IndexSubject,
+    IndexToEvaluate,
+    evaluate_codes,
+    evaluate_index,
+)
+from tests.pipeline.evaluation.small_evaluation import png
+
+NUM_ITEMS = 60
+SUBJECT = IndexSubject(name="index photos", features="hog", method="itq")
+
+
+def _labelled(seed: int = 0) -> LabelledCodes:
+    generator = np.random.default_rng(seed)
+    return LabelledCodes(
+        codes=BinaryCodes.from_bits(generator.random((NUM_ITEMS, 12)) < 0.5),
+        ids=generator.permutation(1000)[:NUM_ITEMS].astype(np.int64),
+        labels=[("cat", "dog", "cow")[row % 3] for row in range(NUM_ITEMS)],
+        keys=[f"{row}.jpg" for row in range(NUM_ITEMS)],
+        uris=[f"/photos/{row}.jpg" for row in range(NUM_ITEMS)],
+    )
+
+
+def test_every_item_asks_for_the_others() -> None:
+    labelled = _labelled().in_order_of_ids()
+    report = evaluate_codes(labelled, SUBJECT, IndexSampling())
+    numbers = np.array([("cat", "dog", "cow").index(label or "") for label in labelled.labels])
+    values = []
+    for row in range(NUM_ITEMS):
+        others = np.flatnonzero(np.arange(NUM_ITEMS) != row)
+        alone = code_distances(labelled.codes[np.array([row])], labelled.codes[others], "hamming", 1)
+        measured = measure_retrieval(alone, same_label(numbers[[row]], numbers[others]), MeasurementSettings())
+        values.append(measured.metrics["map_at_10_tie_expected"])
+    assert report.metrics["map_at_10_tie_expected"] == pytest.approx(np.mean(values), abs=1e-12)
+    assert (report.run.num_queries, report.run.num_database, report.run.protocol) == (60, 60, "index photos")
+
+
+def test_the_order_of_rows_changes_nothing() -> None:
+    labelled = _labelled()
+    order = np.random.default_rng(1).permutation(NUM_ITEMS)
+    shuffled = LabelledCodes(
+        codes=labelled.codes[order],
+        ids=labelled.ids[order],
+        labels=[labelled.labels[row] for row in order],
+        keys=[labelled.keys[row] for row in order],
+        uris=[labelled.uris[row] for row in order],
+    )
+    sampling = IndexSampling(max_queries=20)
+    reports = [evaluate_codes(codes, SUBJECT, sampling) for codes in (labelled, shuffled)]
+    assert reports[0].measurement == reports[1].measurement
+    assert reports[0].run.num_queries == 20
+
+
+def test_missing_labels_are_refused_with_counts() -> None:
+    labelled = replace(_labelled(), labels=[None] * 7 + ["cat"] * (NUM_ITEMS - 7))
+    with pytest.raises(UsageError, match="index photos: 7 of 60 items have no label"):
+        evaluate_codes(labelled, SUBJECT, IndexSampling())
+
+
+def test_pictures_are_fetched_and_a_lost_one_only_leaves_a_gap() -> None:
+    def fetch(uri: str) -> bytes:
+        if uri == "/photos/0.jpg":
+            raise ObjectNotFound(uri)
+        return png(100)
+
+    sampling = IndexSampling(num_gallery_queries=NUM_ITEMS)
+    gallery = evaluate_codes(_labelled(), replace(SUBJECT, fetch=fetch), sampling).gallery
+    pictures = [picture for row in gallery for picture in (row.query, *row.neighbours)]
+    assert {picture.key for picture in pictures if picture.thumbnail is None} == {"0.jpg"}
+    for row in gallery:
+        assert row.query.key not in {picture.key for picture in row.neighbours}
+
+
+def test_an_unknown_index_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match="no index named 'photos'"):
+        evaluate_index(IndexToEvaluate(catalog=str(tmp_path), index="photos"), IndexSampling())

@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from operators.errors import InvalidSetting
+from pipeline.errors import UnknownName, UsageError
+from pipeline.evaluation import picture_features
+from pipeline.jobs import evaluate_protocol as job
+from pipeline.jobs.evaluate_protocol import EvaluateProtocolSettings, MethodRun, evaluate_protocol
+
+
+@pytest.fixture
+def class_folder(tmp_path: Path) -> Path:
+    """Two classes that pixels tell apart: bright at the top, bright at the bottom."""
+    generator = np.random.default_rng(0)
+    for name, rows in (("top", slice(0, 6)), ("bottom", slice(6, 12))):
+        (tmp_path / name).mkdir()
+        for number in range(20):
+            pixels = generator.integers(0, 60, (12, 12, 3), dtype=np.uint8)
+            pixels[rows] += 150
+            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+    return tmp_path
+
+
+def _settings(folder: Path, *runs: MethodRun) -> EvaluateProtocolSettings:
+    return EvaluateProtocolSettings(
+        protocol="folder", features="pixels", feature_settings={"side": 8}, runs=runs, data_dir=str(folder)
+    )
+
+
+def test_easy_classes_are_found_by_every_method(class_folder: Path) -> None:
+    runs = (
+        MethodRun(method="itq", num_bits=8),
+        MethodRun(method="lsh", num_bits=32),
+        MethodRun(method="lsh", num_bits=4, num_tables=8),
+        MethodRun(method="lsh", num_bits=4, num_tables=8, ranking="summed"),
+    )
+    reports = evaluate_protocol(_settings(class_folder, *runs))
+    assert [report.run.ranking for report in reports] == ["hamming", "hamming", "collisions", "summed"]
+    for report in reports:
+        assert report.metrics["map_at_10"] > 0.95, report.title
+        assert (report.run.num_queries, report.run.num_database, report.run.num_rejected) == (4, 36, 0)
+        assert len(report.gallery) == 4
+    assert reports[2].measurement.candidate_fraction is not None
+    assert reports[2].code_health.num_bits == 32
+
+
+def test_same_seed_same_report(class_folder: Path) -> None:
+    settings = _settings(class_folder, MethodRun(method="lsh", num_bits=16))
+    first, second = (evaluate_protocol(settings)[0] for _ in range(2))
+    assert first.measurement == second.measurement
+    assert first.gallery == second.gallery
+
+
+def test_features_are_computed_once_for_all_runs(class_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def counted(*arguments: object) -> picture_features.PictureFeatures:
+        calls.append(arguments)
+        return picture_features.extract_features(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(job, "extract_features", counted)
+    evaluate_protocol(_settings(class_folder, *(MethodRun(method="lsh", num_bits=bits) for bits in (8, 16, 32))))
+    assert len(calls) == 2  # database and queries
+
+
+def test_a_broken_picture_is_counted_and_left_out(class_folder: Path) -> None:
+    (class_folder / "top" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    report = evaluate_protocol(_settings(class_folder, MethodRun(method="lsh", num_bits=8)))[0]
+    assert report.run.num_rejected == 1
+    assert report.run.num_database + report.run.num_queries == 40
+
+
+@pytest.mark.parametrize(
+    ("run", "error", "message"),
+    [
+        (MethodRun(method="sha", num_bits=8), InvalidSetting, "method = 'sha'"),
+        (MethodRun(method="itq", num_bits=8, num_tables=2), InvalidSetting, "num_tables"),
+        (MethodRun(method="lsh", num_bits=0), InvalidSetting, "num_bits = 0"),
+        (MethodRun(method="lsh", num_bits=8, num_tables=2, ranking="hamming"), UsageError, "use summed or collisions"),
+    ],
+)
+def test_a_run_that_cannot_be_is_refused(
+    class_folder: Path, run: MethodRun, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        evaluate_protocol(_settings(class_folder, run))
+
+
+def test_no_run_and_unknown_protocol_are_refused(class_folder: Path) -> None:
+    with pytest.raises(UsageError, match="at least one method"):
+        evaluate_protocol(_settings(class_folder))
+    run = MethodRun(method="lsh", num_bits=8)
+    with pytest.raises(UnknownName, match="protocol"):
+        evaluate_protocol(EvaluateProtocolSettings(protocol="mnist", features="pixels", runs=(run,)))
