@@ -44,7 +44,8 @@ class CodeTable:
             )
         # The codes table last: it alone says that the collection exists.
         rejects_uri, codes_uri = join_uri(collection_uri, "rejects"), join_uri(collection_uri, "codes")
-        DeltaLog.create(rejects_uri, logical_schema(rejects_schema()), _configuration(identity))
+        version = {"bitquarry.schema_version": str(SCHEMA_VERSION)}
+        DeltaLog.create(rejects_uri, logical_schema(rejects_schema()), version)
         DeltaLog.create(codes_uri, logical_schema(code_schema(identity)), _configuration(identity))
         table = cls.open(collection_uri, model_fingerprint=identity.model_fingerprint)
         if dict(table.identity.carried) != dict(identity.carried):

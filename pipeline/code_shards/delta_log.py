@@ -55,6 +55,8 @@ class DeltaLog:
                 configuration=dict(configuration),
                 storage_options=delta_storage_options(uri),
                 raise_if_key_not_exists=False,
+                # A retry would put the loser's settings over the winner's, as version 1.
+                commit_properties=CommitProperties(max_commit_retries=0),
             )
         except DELTA_FAILURES as error:
             # The loser of a race, or of a lost reply: only what is there now counts.
