@@ -18,7 +18,7 @@ from operators.errors import MediaTooLarge, UndecodableMedia
 from operators.features.feature_extractor import Json
 from operators.metrics.code_health import code_health
 from operators.metrics.relevance import RelevanceRows
-from pipeline.errors import PipelineError
+from pipeline.errors import ModelMismatch, PipelineError
 from pipeline.evaluation.code_distances import CodeDistances, code_distances
 from pipeline.evaluation.label_relevance import relevance_of
 from pipeline.evaluation.labelled_codes import LabelledCodes
@@ -81,11 +81,14 @@ class IndexToEvaluate:
 def evaluate_index(asked: IndexToEvaluate, sampling: IndexSampling) -> RetrievalReport:
     """Evaluate a generation with all its labels and codes in memory.
 
-    Raises `UnknownName`, `CorruptFile`, `StorageError`, and `UsageError` with counts when labels are missing.
+    Raises `UnknownName`, `ModelMismatch`, `CorruptFile`, `StorageError`, and `UsageError` with counts when labels are
+    missing.
     """
     store = open_store(asked.catalog)
     manifest = IndexCatalog(asked.catalog, store).resolve(asked.index, asked.alias)
-    _, model = ModelStore(asked.catalog, store).load(manifest.model_id)
+    stored, model = ModelStore(asked.catalog, store).load(manifest.model_id)
+    if stored.fingerprint != manifest.model_fingerprint:
+        raise ModelMismatch(f"index {asked.index}", manifest.model_fingerprint, stored.fingerprint)
     fetcher = ShardFetcher(asked.catalog, store, asked.cache_dir)
     shards = [open_shard(manifest, shard.name, fetcher) for shard in manifest.shards]
     subject = IndexSubject(

@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 
 from operators.binary_codes import BinaryCodes
+from operators.features.pixel_features import PixelFeatures
+from operators.hashers.iterative_quantization import IterativeQuantization
 from operators.metrics.relevance import same_label
-from pipeline.errors import ObjectNotFound, UnknownName, UsageError
+from operators.models.hashing_model import HashingModel
+from pipeline.errors import ModelMismatch, ObjectNotFound, UnknownName, UsageError
 from pipeline.evaluation.code_distances import code_distances
 from pipeline.evaluation.labelled_codes import LabelledCodes
 from pipeline.evaluation.retrieval_measurement import MeasurementSettings, measure_retrieval
@@ -17,7 +20,10 @@ from pipeline.jobs.evaluate_index import (
     evaluate_codes,
     evaluate_index,
 )
+from pipeline.model_store.model_store import ModelStore
+from pipeline.object_store.open_store import open_store
 from tests.pipeline.evaluation.small_evaluation import png
+from tests.pipeline.shard_index.index_examples import FINGERPRINT, build_example, make_corpus
 
 NUM_ITEMS = 60
 SUBJECT = IndexSubject(name="index photos", features="hog", method="itq")
@@ -82,6 +88,39 @@ def test_pictures_are_fetched_and_a_lost_one_only_leaves_a_gap() -> None:
     assert {picture.key for picture in pictures if picture.thumbnail is None} == {"0.jpg"}
     for row in gallery:
         assert row.query.key not in {picture.key for picture in row.neighbours}
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> str:
+    """A catalog with the model that `index_examples` says its index was made with."""
+    hasher = IterativeQuantization(num_bits=12, seed=0)
+    hasher.fit(np.random.default_rng(0).random((50, 48), dtype=np.float32))
+    model = HashingModel(PixelFeatures(side=4), hasher)
+    ModelStore(str(tmp_path), open_store(str(tmp_path))).save("itq12", model, {})
+    build_example(tmp_path, make_corpus(), fingerprint=model.fingerprint)
+    return str(tmp_path)
+
+
+def test_an_index_is_read_from_its_shards(catalog: str) -> None:
+    report = evaluate_index(IndexToEvaluate(catalog=catalog, index="photos"), IndexSampling())
+    corpus = make_corpus()
+    labelled = LabelledCodes(
+        codes=corpus.codes,
+        ids=corpus.ids,
+        labels=corpus.labels,
+        keys=[corpus.key(row) for row in range(len(corpus))],
+        uris=[""] * len(corpus),
+    )
+    assert report.measurement == evaluate_codes(labelled, SUBJECT, IndexSampling()).measurement
+    assert (report.run.method, report.run.features, report.run.num_bits) == ("itq", "pixels", 12)
+    assert report.run.feature_settings["side"] == 4
+    assert all(row.query.thumbnail is None for row in report.gallery)  # the pictures of the example do not exist
+
+
+def test_another_model_than_the_index_was_made_with_is_refused(catalog: str) -> None:
+    build_example(catalog, make_corpus())
+    with pytest.raises(ModelMismatch, match=f"index photos holds codes of model {FINGERPRINT}"):
+        evaluate_index(IndexToEvaluate(catalog=catalog, index="photos"), IndexSampling())
 
 
 def test_an_unknown_index_is_named(tmp_path: Path) -> None:
