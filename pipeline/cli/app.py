@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import encode, train
+from pipeline.cli import demo, encode, evaluate, index, query, status, train
 from pipeline.cli.failures import run_command
 
 app = typer.Typer(
@@ -38,10 +38,20 @@ def _bitquarry(
         raise typer.Exit
 
 
+_START = "Start here"
 _WRITE = "Make codes"
+_SEARCH = "Search them"
+_MEASURE = "Measure and look"
+app.command(rich_help_panel=_START)(demo.demo)
 app.command(rich_help_panel=_WRITE)(train.train)
 app.command(rich_help_panel=_WRITE)(encode.plan)
 app.command(rich_help_panel=_WRITE)(encode.encode)
+app.add_typer(index.index_app, name="index", rich_help_panel=_SEARCH)
+app.add_typer(index.alias_app, name="alias", rich_help_panel=_SEARCH)
+app.command(rich_help_panel=_SEARCH)(query.query)
+app.command(rich_help_panel=_SEARCH)(query.search_batch)
+app.command(rich_help_panel=_MEASURE)(evaluate.evaluate)
+app.command(rich_help_panel=_MEASURE)(status.status)
 
 
 def main() -> None:

@@ -1,0 +1,129 @@
+"""`bitquarry evaluate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli import options
+from pipeline.cli.failures import EXIT_OK
+from pipeline.cli.output import say, table
+from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipeline.evaluation.retrieval_report import RetrievalReport
+    from pipeline.jobs.evaluate_protocol import MethodRun
+    from pipeline.settings import Settings
+
+
+def evaluate(
+    protocol: Annotated[
+        str | None, typer.Option("--protocol", "-p", help="fashion-mnist, or folder (class folders, with --data-dir).")
+    ] = None,
+    index: Annotated[str | None, typer.Option("--index", "-i", help="Evaluate an index by its own labels.")] = None,
+    method: Annotated[list[str] | None, typer.Option("--method", "-m", help="itq or lsh; may be repeated.")] = None,
+    num_bits: Annotated[
+        list[int] | None, typer.Option("--num-bits", "-b", help="Bits per code or table; may be repeated.", min=1)
+    ] = None,
+    num_tables: Annotated[
+        list[int] | None, typer.Option("--num-tables", help="Hash tables of lsh; may be repeated.", min=1)
+    ] = None,
+    ranking: Annotated[
+        str | None,
+        typer.Option("--ranking", help="hamming, collisions or summed; default: collisions for many tables."),
+    ] = None,
+    features: Annotated[str, typer.Option("--features", "-f", help="hog, gist, pixels or backbone.")] = "hog",
+    feature_set: Annotated[list[str] | None, typer.Option("--feature-set", help="Setting, as side=28.")] = None,
+    method_set: Annotated[list[str] | None, typer.Option("--method-set", help="Setting, as center=true.")] = None,
+    data_dir: Annotated[str | None, typer.Option("--data-dir", help="Where the protocol's files are.")] = None,
+    max_queries: Annotated[
+        int | None, typer.Option("--max-queries", help="A seeded sample of the queries.", min=1)
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Draws splits, samples, methods and the order of ties.")] = 0,
+    html: Annotated[Path | None, typer.Option("--html", help="Write a page with curves and rows of pictures.")] = None,
+    catalog: options.Catalog = None,
+    config: options.Config = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Measure retrieval quality, of methods on a protocol or of an index on its labels."""
+    if (protocol is None) == (index is None):
+        raise UsageError("expected either --protocol or --index; see `bitquarry evaluate --help`")
+    settings = options.settings_from(config, catalog=catalog)
+    if index is not None:
+        reports = [_index_report(index, settings, max_queries, seed)]
+    else:
+        from pipeline.jobs.evaluate_protocol import EvaluateProtocolSettings, evaluate_protocol
+
+        reports = evaluate_protocol(
+            EvaluateProtocolSettings(
+                protocol=str(protocol),
+                features=features,
+                runs=_runs(method, num_bits, num_tables, ranking, method_set),
+                feature_settings=options.parse_settings(feature_set, "--feature-set"),
+                data_dir=data_dir,
+                seed=seed,
+                max_queries=max_queries,
+                num_gallery_queries=8 if html else 0,
+            )
+        )
+    if html is not None:
+        _write_page(html, reports)
+    say(_as_json(reports) if as_json else _as_text(reports, html))
+    return EXIT_OK
+
+
+def _runs(
+    methods: list[str] | None,
+    num_bits: list[int] | None,
+    num_tables: list[int] | None,
+    ranking: str | None,
+    method_set: list[str] | None,
+) -> tuple[MethodRun, ...]:
+    """Every method with every width; several tables are a matter of lsh alone."""
+    from pipeline.jobs.evaluate_protocol import MethodRun
+
+    hasher_settings = options.parse_settings(method_set, "--method-set")
+    return tuple(
+        MethodRun(method=method, num_bits=bits, num_tables=tables, ranking=ranking, settings=hasher_settings)  # type: ignore[arg-type]
+        for method in methods or ["itq"]
+        for tables in num_tables or [1]
+        for bits in num_bits or [64]
+    )
+
+
+def _index_report(index: str, settings: Settings, max_queries: int | None, seed: int) -> RetrievalReport:
+    from pipeline.jobs.evaluate_index import IndexSampling, IndexToEvaluate, evaluate_index
+
+    cache_dir = Path(settings.search.cache_dir) if settings.search.cache_dir else None
+    asked = IndexToEvaluate(catalog=options.catalog_of(settings), index=index, cache_dir=cache_dir)
+    sampling = IndexSampling(seed=seed) if max_queries is None else IndexSampling(seed=seed, max_queries=max_queries)
+    return evaluate_index(asked, sampling)
+
+
+def _write_page(path: Path, reports: list[RetrievalReport]) -> None:
+    from pipeline.evaluation.report_page import render_report_page
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(render_report_page(reports), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--html {path}: {error.strerror}; give a file in a folder that can be written") from None
+
+
+def _as_json(reports: list[RetrievalReport]) -> str:
+    """One object, as promised for one run; a list for several."""
+    objects = [report.to_json() for report in reports]
+    return json.dumps(objects[0] if len(objects) == 1 else objects)
+
+
+def _as_text(reports: list[RetrievalReport], html: Path | None) -> str:
+    names = ("map_at_10", "ap_all", "precision_at_10", "hamming_radius_2_precision", "hamming_radius_2_recall")
+    rows = [
+        (report.title, *(f"{report.metrics[name]:.4f}" if name in report.metrics else "-" for name in names))
+        for report in reports
+    ]
+    lines = [f"{reports[0].run.protocol}: {reports[0].run.protocol_summary}", table(("run", *names), rows)]
+    return "\n".join([*lines, *([f"page: {html.resolve()}"] if html else [])])

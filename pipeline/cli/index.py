@@ -1,0 +1,169 @@
+"""`bitquarry index build|verify|list` and `bitquarry alias set|rollback|list`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli import options
+from pipeline.cli.failures import EXIT_FAILED, EXIT_OK
+from pipeline.cli.output import say, table
+
+if TYPE_CHECKING:
+    from pipeline.shard_index.index_catalog import IndexCatalog
+
+index_app = typer.Typer(help="Build, check and list indexes.", no_args_is_help=True)
+alias_app = typer.Typer(help="Say which generation of an index answers.", no_args_is_help=True)
+
+AliasName = Annotated[str, typer.Option("--alias", "-a", help="Name that searches ask for.")]
+
+
+@index_app.command()
+def build(
+    collection: options.CollectionName,
+    name: Annotated[str, typer.Option("--name", "-n", help="Name of the index.")],
+    num_shards: Annotated[int, typer.Option("--num-shards", help="Files that searchers share out.", min=1)] = 4,
+    table_version: Annotated[
+        int | None, typer.Option("--table-version", help="Version of the collection; default: the newest.", min=0)
+    ] = None,
+    alias: Annotated[str, typer.Option("--alias", help="Point this alias at the result; '' for none.")] = "live",
+    catalog: options.Catalog = None,
+    config: options.Config = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Build a new generation of an index from a collection. Older generations stay until you remove them."""
+    from pipeline.jobs.build_index import BuildSettings, build_index
+
+    manifest = build_index(
+        BuildSettings(
+            catalog=options.catalog_of(options.settings_from(config, catalog=catalog)),
+            collection=collection,
+            index=name,
+            num_shards=num_shards,
+            table_version=table_version,
+            alias=alias or None,
+        )
+    )
+    facts = {
+        "index": manifest.index,
+        "generation": manifest.generation,
+        "alias": alias or None,
+        "num_rows": manifest.num_rows,
+        "num_bits": manifest.num_bits,
+        "num_shards": len(manifest.shards),
+        "model_id": manifest.model_id,
+        "table_version": manifest.table_version,
+    }
+    pointed = f"; alias {alias!r} points at it" if alias else ""
+    say(
+        json.dumps(facts)
+        if as_json
+        else f"index {name}, generation {manifest.generation}: {manifest.num_rows:,} codes of {manifest.num_bits} bits "
+        f"in {len(manifest.shards)} shards, from collection {collection} version {manifest.table_version}{pointed}"
+    )
+    return EXIT_OK
+
+
+@index_app.command()
+def verify(
+    index: options.IndexName,
+    alias: AliasName = "live",
+    generation: Annotated[str | None, typer.Option("--generation", help="Instead of an alias.")] = None,
+    catalog: options.Catalog = None,
+    config: options.Config = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Read every byte of a generation and compare it with the checksums in its manifest."""
+    from pipeline.object_store.open_store import open_store
+    from pipeline.shard_index.index_verify import verify_generation
+    from pipeline.shard_index.shard_fetch import ShardFetcher
+
+    settings = options.settings_from(config, catalog=catalog)
+    catalog_uri = options.catalog_of(settings)
+    indexes = _index_catalog(catalog_uri)
+    manifest = indexes.manifest(index, generation) if generation else indexes.resolve(index, alias)
+    cache_dir = Path(settings.search.cache_dir) if settings.search.cache_dir else None
+    report = verify_generation(manifest, ShardFetcher(catalog_uri, open_store(catalog_uri), cache_dir))
+    if as_json:
+        say(json.dumps(asdict(report)))
+    else:
+        verdict = "every byte is as it was written" if not report.problems else f"{len(report.problems)} damaged shards"
+        say(f"index {report.index}, generation {report.generation}: {report.num_files} files, {verdict}")
+        for problem in report.problems:
+            say(problem)
+    return EXIT_FAILED if report.problems else EXIT_OK
+
+
+@index_app.command("list")
+def list_indexes(
+    catalog: options.Catalog = None, config: options.Config = None, as_json: options.AsJson = False
+) -> int:
+    """List indexes, their generations and the aliases that point at them."""
+    indexes = _index_catalog(options.catalog_of(options.settings_from(config, catalog=catalog)))
+    rows = []
+    for index in indexes.index_names():
+        aliases = indexes.aliases(index)
+        for generation in indexes.generations(index):
+            manifest = indexes.manifest(index, generation)
+            pointing = sorted(alias for alias, record in aliases.items() if record.generation == generation)
+            rows.append((index, generation, manifest.num_rows, manifest.num_bits, manifest.model_id, pointing))
+    headings = ("index", "generation", "num_rows", "num_bits", "model_id", "aliases")
+    if as_json:
+        say(json.dumps([dict(zip(headings, row, strict=True)) for row in rows]))
+    else:
+        say(table(headings, [(*row[:-1], ",".join(row[-1])) for row in rows]) if rows else "no index yet")
+    return EXIT_OK
+
+
+@alias_app.command("set")
+def set_alias(
+    index: options.IndexName,
+    generation: Annotated[str, typer.Option("--generation", "-g", help="As `index list` shows it.")],
+    alias: AliasName = "live",
+    catalog: options.Catalog = None,
+    config: options.Config = None,
+) -> int:
+    """Point an alias at a generation, in one write."""
+    indexes = _index_catalog(options.catalog_of(options.settings_from(config, catalog=catalog)))
+    record = indexes.point_alias(index, alias, generation)
+    say(f"{index}: {alias} points at {record.generation}")
+    return EXIT_OK
+
+
+@alias_app.command()
+def rollback(
+    index: options.IndexName,
+    alias: AliasName = "live",
+    catalog: options.Catalog = None,
+    config: options.Config = None,
+) -> int:
+    """Point an alias back at the generation before."""
+    indexes = _index_catalog(options.catalog_of(options.settings_from(config, catalog=catalog)))
+    record = indexes.rollback_alias(index, alias)
+    say(f"{index}: {alias} points at {record.generation} again")
+    return EXIT_OK
+
+
+@alias_app.command("list")
+def list_aliases(
+    index: options.IndexName,
+    catalog: options.Catalog = None,
+    config: options.Config = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """List the aliases of an index."""
+    indexes = _index_catalog(options.catalog_of(options.settings_from(config, catalog=catalog)))
+    pointing = {alias: record.generation for alias, record in sorted(indexes.aliases(index).items())}
+    say(json.dumps(pointing) if as_json else table(("alias", "generation"), list(pointing.items())))
+    return EXIT_OK
+
+
+def _index_catalog(catalog: str) -> IndexCatalog:
+    from pipeline.object_store.open_store import open_store
+    from pipeline.shard_index.index_catalog import IndexCatalog
+
+    return IndexCatalog(catalog, open_store(catalog))

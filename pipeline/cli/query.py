@@ -1,0 +1,162 @@
+"""`bitquarry query` and `bitquarry search-batch`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli import options
+from pipeline.cli.failures import EXIT_DONE_WITH_REJECTS, EXIT_OK
+from pipeline.cli.output import say, table
+from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipeline.routing.search_answer import SearchAnswer
+    from pipeline.routing.search_session import SearchSession
+    from pipeline.settings import Settings
+
+AliasName = Annotated[str, typer.Option("--alias", "-a", help="Which generation of the index answers.")]
+NumNeighbors = Annotated[int, typer.Option("--k", "-k", help="Neighbours per query, 1 to 16,384.")]
+
+
+def query(
+    index: options.IndexName,
+    image: Annotated[str | None, typer.Option("--image", help="Picture file or s3:// URI to search with.")] = None,
+    key: Annotated[str | None, typer.Option("--key", help="Key of an indexed item to search with.")] = None,
+    item_id: Annotated[int | None, typer.Option("--id", help="Id of an indexed item to search with.")] = None,
+    code: Annotated[str | None, typer.Option("--code", help="Code to search with, in hexadecimal digits.")] = None,
+    k: NumNeighbors = 10,
+    alias: AliasName = "live",
+    allow_partial: Annotated[
+        bool,
+        typer.Option("--allow-partial", help="Answer even when shards are missing, and say how much was searched."),
+    ] = False,
+    catalog: options.Catalog = None,
+    config: options.Config = None,
+    searchers: options.NumSearchers = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Find the nearest items to a picture, to an indexed item, or to a code. Ties: the smaller id first."""
+    given = [
+        name
+        for name, value in (("--image", image), ("--key", key), ("--id", item_id), ("--code", code))
+        if value is not None
+    ]
+    if len(given) != 1:
+        raise UsageError(f"expected one of --image, --key, --id or --code, got {' and '.join(given) or 'none'}")
+    settings = options.settings_from(config, catalog=catalog, search__num_searchers=searchers)
+    with _search(settings, index, alias) as session:
+        if image is not None:
+            answer = session.query_image(_picture(image, settings), k=k, allow_partial=allow_partial)
+        elif key is not None:
+            answer = session.query_key(key, k=k, allow_partial=allow_partial)
+        elif item_id is not None:
+            answer = session.query_id(item_id, k=k, allow_partial=allow_partial)
+        else:
+            answer = session.query_hex(str(code), k=k, allow_partial=allow_partial)
+    say(json.dumps(_answer_json(answer)) if as_json else _answer_text(answer))
+    return EXIT_OK
+
+
+def search_batch(
+    index: options.IndexName,
+    queries: Annotated[str, typer.Option("--queries", "-q", help="Parquet file with a code or image column.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="Parquet file to write: one row per neighbour.")],
+    k: NumNeighbors = 10,
+    alias: AliasName = "live",
+    code_column: Annotated[str | None, typer.Option("--code-column", help="Column of codes: binary or hex.")] = None,
+    image_column: Annotated[str | None, typer.Option("--image-column", help="Column of pictures' bytes.")] = None,
+    id_column: Annotated[str | None, typer.Option("--query-id-column", help="Column that names the queries.")] = None,
+    catalog: options.Catalog = None,
+    config: options.Config = None,
+    searchers: options.NumSearchers = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Search with every row of a Parquet file; write query_id, rank, id, key, uri and distance to another."""
+    from pipeline.jobs.search_batch import SearchBatchSettings
+    from pipeline.jobs.search_batch import search_batch as run_search_batch
+    from pipeline.routing.query_table import QueryColumns
+
+    settings = options.settings_from(config, catalog=catalog, search__num_searchers=searchers)
+    columns = QueryColumns(code=code_column, image=image_column, query_id=id_column)
+    with _search(settings, index, alias) as session:
+        report = run_search_batch(session, SearchBatchSettings(queries=queries, output=output, k=k, columns=columns))
+    if as_json:
+        say(json.dumps(asdict(report)))
+    else:
+        say(f"{report.num_queries:,} queries, {report.num_rows:,} neighbours: {output}")
+        for query_id, reason in report.rejects:
+            say(f"rejected query {query_id}: {reason}")
+    return EXIT_DONE_WITH_REJECTS if report.num_rejected else EXIT_OK
+
+
+@contextmanager
+def _search(settings: Settings, index: str, alias: str) -> Iterator[SearchSession]:
+    from pipeline.jobs.search_index import open_search
+
+    search = settings.search
+    with ExitStack() as stack:
+        if search.num_searchers:
+            from pipeline.actors.ray_session import ray_session
+
+            stack.enter_context(ray_session(settings.ray))
+        yield stack.enter_context(
+            open_search(
+                options.catalog_of(settings),
+                index,
+                alias=alias,
+                num_searchers=search.num_searchers,
+                cache_dir=Path(search.cache_dir) if search.cache_dir else None,
+                deadline_seconds=search.deadline_seconds,
+            )
+        )
+
+
+def _picture(uri: str, settings: Settings) -> bytes:
+    if uri == "-":
+        return sys.stdin.buffer.read(settings.decode.max_bytes + 1)
+    if "://" in uri:
+        from pipeline.object_store.open_store import open_store
+
+        return open_store(uri).read(uri, max_bytes=settings.decode.max_bytes)
+    try:
+        return Path(uri).read_bytes()
+    except OSError as error:
+        raise UsageError(f"--image {uri}: {error.strerror}; give a readable picture file") from None
+
+
+def _answer_json(answer: SearchAnswer) -> dict[str, object]:
+    coverage = answer.coverage
+    return {
+        "index": answer.index,
+        "generation": answer.generation,
+        "model_id": answer.model_id,
+        "num_bits": answer.num_bits,
+        "k": answer.k,
+        "degraded": coverage.degraded,
+        "coverage": coverage.ratio,
+        "failed_shards": list(coverage.failed_shards),
+        "timing_ms": {stage: 1000 * seconds for stage, seconds in answer.timings_seconds.items()},
+        "hits": [
+            {"rank": hit.rank, "id": hit.id, "key": hit.key, "distance": hit.distance, "uri": hit.uri, **hit.payload}
+            for hit in answer.neighbors[0]
+        ],
+    }
+
+
+def _answer_text(answer: SearchAnswer) -> str:
+    rows = [(hit.rank, hit.distance, hit.id, hit.payload.get("label") or "", hit.key) for hit in answer.neighbors[0]]
+    lines = [table(("rank", "distance", "id", "label", "key"), rows)]
+    if answer.coverage.degraded:
+        lines.append(
+            f"degraded: {answer.coverage.ratio:.1%} of the index was searched; "
+            f"without shards {', '.join(answer.coverage.failed_shards)}"
+        )
+    return "\n".join(lines)
