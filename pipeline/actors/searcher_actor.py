@@ -57,9 +57,10 @@ def start_searchers(specs: Sequence[SearcherSpec], *, deadline_seconds: float) -
             if opening[name].done():
                 opening[name].result()
         if failures:
+            free = ray.available_resources().get("CPU", 0)
             raise SearchError(
-                f"{len(failures)} of {len(specs)} searchers did not start within {deadline_seconds:g} s; each needs one "
-                f"CPU, {ray.available_resources().get('CPU', 0):g} are free: set search.num_searchers lower or add machines"
+                f"{len(failures)} of {len(specs)} searchers did not start within {deadline_seconds:g} s; each needs "
+                f"one CPU, {free:g} are free: set search.num_searchers lower or add machines"
             )
         on_failure.pop_all()
     return actors

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from operators.binary_codes import BinaryCodes
 from operators.decoders.image_decoder import DecodeLimits, decode_image
+from operators.errors import MediaTooLarge, NonFiniteFeatures, UndecodableMedia
 from operators.models.hashing_model import HashingModel
 from pipeline.errors import ModelMismatch
 from pipeline.shard_index.index_manifest import IndexManifest
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EncodedImages:
+    """`codes[i]` is the code of picture `rows[i]`; `rejects`: picture -> why it has none. Every picture is in one."""
+
+    codes: BinaryCodes
+    rows: NDArray[np.intp]
+    rejects: dict[int, str]
 
 
 class QueryEncoder:
@@ -25,9 +37,37 @@ class QueryEncoder:
         self._model = model
         self._limits = limits
 
-    def encode_images(self, images: Sequence[bytes]) -> BinaryCodes:
-        """One code per encoded picture (JPEG, PNG, …), at least one. Raises `UndecodableMedia`, `MediaTooLarge` and
+    def encode_image(self, image: bytes) -> BinaryCodes:
+        """The code of one encoded picture (JPEG, PNG, …). Raises `UndecodableMedia`, `MediaTooLarge` and
         `NonFiniteFeatures`."""
-        side = self._model.side
-        pixels = [decode_image(image, side=side, limits=self._limits).pixels for image in images]
-        return self._model.encode_pixels(np.stack(pixels))
+        return self._model.encode_pixels(self._decode(image)[None])
+
+    def encode_images(self, images: Sequence[bytes | None]) -> EncodedImages:
+        """The codes of all pictures that can be encoded; None counts as a picture that is missing."""
+        pixels: dict[int, NDArray[np.uint8]] = {}
+        rejects: dict[int, str] = {}
+        for row, image in enumerate(images):
+            try:
+                if image is None:
+                    rejects[row] = "no picture given"
+                else:
+                    pixels[row] = self._decode(image)
+            except (UndecodableMedia, MediaTooLarge) as error:
+                rejects[row] = str(error)
+        codes = self._encode_finite(pixels, rejects)
+        return EncodedImages(codes=codes, rows=np.array(list(pixels), np.intp), rejects=rejects)
+
+    def _decode(self, image: bytes) -> NDArray[np.uint8]:
+        return decode_image(image, side=self._model.side, limits=self._limits).pixels
+
+    def _encode_finite(self, pixels: dict[int, NDArray[np.uint8]], rejects: dict[int, str]) -> BinaryCodes:
+        """Encode `pixels`; pictures without finite features move to `rejects`."""
+        while pixels:
+            try:
+                return self._model.encode_pixels(np.stack(list(pixels.values())))
+            except NonFiniteFeatures as error:
+                rows = list(pixels)
+                for place in error.rows:
+                    del pixels[rows[place]]
+                    rejects[rows[place]] = "its features hold NaN or infinity"
+        return BinaryCodes.from_bits(np.zeros((0, self._model.num_bits), bool))

@@ -22,6 +22,9 @@ from pipeline.routing.search_answer import Neighbor, RankedAnswer, SearchAnswer
 from pipeline.routing.searcher_port import SearcherPort
 from pipeline.shard_index.index_manifest import IndexManifest
 
+# Of the deadline: a searcher that hangs must leave time to look up what the others found.
+_RANKING_SHARE = 0.75
+
 
 class QueryRouter:
     """Answers from the one generation that `manifest` describes. Safe to call from several threads.
@@ -56,7 +59,8 @@ class QueryRouter:
         """
         check_k(k)
         deadline = Deadline.after(self._deadline_seconds)
-        answer = self._rank(queries, k if exclude_id is None else k + 1, allow_partial, deadline)
+        ranking = Deadline.after(_RANKING_SHARE * self._deadline_seconds)
+        answer = self._rank(queries, k if exclude_id is None else k + 1, allow_partial, ranking)
         rows = [_pairs(answer.ranked, query, exclude_id)[:k] for query in range(len(queries))]
         started = time.monotonic()
         ids = np.unique(np.array([item for row in rows for _, item in row], np.int64))

@@ -40,7 +40,7 @@ class SearchSession:
         check_k(k)
         encoder = self.encoder
         started = time.monotonic()
-        codes = encoder.encode_images([image])
+        codes = encoder.encode_image(image)
         encode_seconds = time.monotonic() - started
         answer = self.query_codes(codes, k=k, allow_partial=allow_partial)
         return replace(answer, timings_seconds={"encode": encode_seconds, **answer.timings_seconds})

@@ -43,8 +43,8 @@ class IndexShard:
         order = np.argsort(positions, kind="stable")
         ordered = positions[order]
         parts = [self.payload_batches[0].slice(0, 0)]
-        for batch in np.unique(ordered // batch_rows):
-            inside = ordered[ordered // batch_rows == batch]
+        batches, starts = np.unique(ordered // batch_rows, return_index=True)
+        for batch, inside in zip(batches, np.split(ordered, starts[1:]), strict=False):
             parts.append(self.payload_batches[batch].take(pa.array(inside - batch * batch_rows)))
         rows = pa.Table.from_batches(parts)
         return rows.take(pa.array(np.argsort(order, kind="stable")))

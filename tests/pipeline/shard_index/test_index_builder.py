@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.binary_codes import BinaryCodes
 from pipeline.errors import CorruptFile, StorageError, UsageError
 from pipeline.object_store.local_store import LocalStore
 from pipeline.shard_index.index_builder import build_generation
@@ -136,4 +135,3 @@ def test_refuses_codes_of_another_width(tmp_path: Path) -> None:
     plan = replace(plan_for(str(tmp_path), corpus), num_bits=32)
     with pytest.raises(CorruptFile, match="expected 4 bytes"):
         build_generation(LocalStore(), plan, corpus.tables(4))
-    assert isinstance(corpus.codes, BinaryCodes)
