@@ -58,5 +58,5 @@ def test_open_errors_keep_their_type_and_stop_the_actors(spec: SearcherSpec) -> 
 
 
 def test_too_few_cpus_are_said(spec: SearcherSpec) -> None:
-    with pytest.raises(SearchError, match="[12] of 2 searchers did not start within 3 s; each needs one CPU"):
+    with pytest.raises(SearchError, match=r"[12] of 2 searchers did not start within 3 s; each needs one CPU"):
         start_searchers([spec, spec], deadline_seconds=3)
