@@ -1,0 +1,1 @@
+"""Moves data: sources -> encoding -> code_shards -> shard_index -> routing. Ray only in `actors` and `jobs`."""

@@ -3,7 +3,8 @@
     PipelineError                     1  failed
     ├── UsageError                    2  the command or settings are wrong
     │   ├── SettingsError                a settings file cannot be read or has a wrong value
-    │   └── UnknownName                  no model, collection, index, protocol … of that name
+    │   ├── UnknownName                  no model, collection, index, protocol … of that name
+    │   └── MissingExtra                 an optional library is not installed
     ├── SourceError                   1  a source cannot be listed
     │   ├── SourceNotFound            2  no such folder, bucket, table or file
     │   └── EmptySource               2  there, but nothing in it to encode
@@ -16,7 +17,6 @@
     │   ├── ModelMismatch                codes and model have different fingerprints
     │   └── CommitConflict               other writers kept winning
     ├── MissingAccelerator            1  settings ask for a GPU that is not there
-    ├── MissingExtra                  2  an optional library is not installed
     ├── TaskFailed                    1  a task failed on every attempt
     ├── SearchError                   1  shards did not answer
     └── GateFailed                    5  a quality gate said no

@@ -27,24 +27,28 @@ def require_arguments(owner: str, cls: type, given: Mapping[str, object]) -> Non
 
 
 def require_int(name: str, value: object, *, minimum: int, maximum: int) -> int:
+    """The value, if it is a whole number in range. Raises `InvalidSetting`."""
     if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
         raise InvalidSetting(name, repr(value), f"a whole number from {minimum:,} to {maximum:,}")
     return value
 
 
 def require_bool(name: str, value: object) -> bool:
+    """The value, if it is true or false. Raises `InvalidSetting`."""
     if not isinstance(value, bool):
         raise InvalidSetting(name, repr(value), "true or false")
     return value
 
 
 def require_text(name: str, value: object) -> str:
+    """The value, if it is a text with something in it. Raises `InvalidSetting`."""
     if not isinstance(value, str) or not value:
         raise InvalidSetting(name, repr(value), "a non-empty text")
     return value
 
 
 def require_choice(name: str, value: object, choices: tuple[str, ...]) -> str:
+    """The value, if it is one of the choices. Raises `InvalidSetting`."""
     if not isinstance(value, str) or value not in choices:
         raise InvalidSetting(name, repr(value), f"one of {_listed(choices)}")
     return value

@@ -1,0 +1,1 @@
+"""Feature vectors to binary codes: one class per method, listed in `hasher_registry`."""

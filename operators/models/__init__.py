@@ -1,0 +1,1 @@
+"""Features and a hasher as one model."""

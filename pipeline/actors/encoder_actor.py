@@ -29,6 +29,8 @@ class EncoderSpec:
 
 
 class EncoderActor:
+    """Holds the model; encodes several tasks at a time, each fed by a decoder of its own."""
+
     def __init__(self, spec: EncoderSpec) -> None:
         check_device(spec.device)
         store = open_store(spec.catalog)

@@ -1,0 +1,1 @@
+"""The `bitquarry` command: one file per verb."""

@@ -138,7 +138,8 @@ def _planned(work: PlannedWork) -> str:
     )
     lines = [
         f"source {work.source}: {work.num_tasks:,} tasks",
-        f"already in collection {work.collection}: {work.num_tasks_committed:,} tasks, {work.num_items_committed:,} items",
+        f"already in collection {work.collection}: "
+        f"{work.num_tasks_committed:,} tasks, {work.num_items_committed:,} items",
         f"to encode with {work.model_id}: {work.num_tasks_to_encode:,} tasks, {items}",
     ]
     if work.num_new is not None:

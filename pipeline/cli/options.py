@@ -51,6 +51,7 @@ def settings_from(config: Path | None, **flags: Any) -> Settings:
 
 
 def catalog_of(settings: Settings) -> str:
+    """The catalog's URI; a local one as an absolute path. Raises `SettingsError` when there is none."""
     if not settings.catalog:
         raise SettingsError("no catalog given; say where to keep things with --catalog, or `catalog:` in --config")
     if "://" in settings.catalog:

@@ -18,7 +18,7 @@ class EncodeOrder:
     """What one encoder is asked to do.
 
     `task_id`: 32 hex digits over the task's content digest, the model fingerprint and the encode settings, so that
-    equal work has an equal id wherever and whenever it is planned. `salt` keeps id ranges apart (see `shard_name.id_prefix`).
+    equal work has an equal id wherever and whenever it is planned. `salt` keeps id ranges apart (see `item_ids`).
     `attempt` is new for every try: a stale attempt can never be taken for the one that was committed.
     """
 
@@ -35,6 +35,7 @@ def encode_settings_sha256(limits: DecodeLimits, carried_types: dict[str, str]) 
 
 
 def task_id_of(task: SourceTask, *, model_fingerprint: str, settings_sha256: str) -> str:
+    """32 hex digits; see `EncodeOrder`."""
     text = "\n".join((task.digest, model_fingerprint, settings_sha256))
     return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest()
 

@@ -1,0 +1,1 @@
+"""One file per job: opens what it needs and wires actors together."""

@@ -1,0 +1,1 @@
+"""Trained models in a catalog, by name and version."""

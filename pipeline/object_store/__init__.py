@@ -1,0 +1,1 @@
+"""Whole files by URI: a local folder or S3, behind one contract."""

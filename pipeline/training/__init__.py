@@ -1,0 +1,1 @@
+"""A sample of a source to a fitted model."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from PIL import Image
 
 from pipeline.code_shards.code_table import CodeTable
@@ -56,6 +57,10 @@ class CollectionContent:
         ]
 
 
+def _rows(shard: pa.Table) -> list[tuple[str, bytes]]:
+    return list(zip(shard["key"].to_pylist(), shard["code"].to_pylist(), strict=True))
+
+
 def read_collection(uri: str) -> CollectionContent:
     """Enumerate a collection: rows of its newest version, and the rejects of the attempts committed in it."""
     table = CodeTable.open(uri)
@@ -67,9 +72,7 @@ def read_collection(uri: str) -> CollectionContent:
         for shard in table.rejects_snapshot(snapshot).shards
     ]
     return CollectionContent(
-        codes=tuple(
-            sorted(row for shard in shards for row in zip(shard["key"].to_pylist(), shard["code"].to_pylist(), strict=True))
-        ),
+        codes=tuple(sorted(row for shard in shards for row in _rows(shard))),
         ids=tuple(sorted(id_ for shard in shards for id_ in shard["id"].to_pylist())),
         rejects=tuple(sorted(key for part in rejects for key in part["key"].to_pylist())),
     )

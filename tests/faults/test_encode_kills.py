@@ -124,7 +124,8 @@ def test_killed_driver_and_the_same_command_again(corpus: Corpus) -> None:
 def test_without_retries_the_same_kill_goes_red(corpus: Corpus, tmp_path: Path) -> None:
     """Self-test: the protection under test is the pool's retry; without it a killed encoder fails the job."""
     config = tmp_path / "settings.yaml"
-    config.write_text("encode: {commit_every_tasks: 1, task_attempts: 1, decoders_per_encoder: 1}\nray: {num_cpus: 2}\n")
+    encode = "{commit_every_tasks: 1, task_attempts: 1, decoders_per_encoder: 1}"
+    config.write_text(f"encode: {encode}\nray: {{num_cpus: 2}}\n")
     command = [config if part == corpus.config else part for part in corpus.encode("red")]
     driver = command_line.start(*command)
     for _ in at_moments(driver, lambda: corpus.num_written("red"), [2]):
