@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from operators.decoders.image_decoder import DecodeLimits
-from pipeline.actors.searcher_actor import actor_port, start_searchers, stop_searchers
 from pipeline.model_store.model_store import ModelStore
 from pipeline.object_store.open_store import open_store
 from pipeline.routing.local_searchers import local_ports
@@ -66,6 +65,9 @@ def _thread_ports(specs: list[SearcherSpec]) -> Iterator[list[SearcherPort]]:
 
 @contextmanager
 def _actor_ports(specs: list[SearcherSpec]) -> Iterator[list[SearcherPort]]:
+    # Importing Ray takes longer than a query; searches in threads do without.
+    from pipeline.actors.searcher_actor import actor_port, start_searchers, stop_searchers
+
     actors = start_searchers(specs, deadline_seconds=_START_SECONDS)
     try:
         yield [
