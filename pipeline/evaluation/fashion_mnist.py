@@ -18,9 +18,9 @@ from pipeline.sources.source_settings import SourceSettings
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 PICTURE_SIDE = 28
-# Published results do not give their HOG settings. Of 4 to 9 orientations, tried with 1,000 training pictures as queries
-# to the other 59,000, LSH does best with 4 (16 tables of 16 bits: mAP@10 0.73 with 4, 0.70 with 6, 0.67 with 9); ITQ
-# hardly cares (64 bits: 0.78 with 4, 0.78 with 9).
+# Published results do not give their HOG settings. Of 4 to 9 orientations, tried with 1,000 training pictures as
+# queries to the other 59,000, LSH does best with 4 (16 tables of 16 bits: mAP@10 0.73 with 4, 0.70 with 6, 0.67 with
+# 9); ITQ hardly cares (64 bits: 0.78 with 4, 0.78 with 9).
 HOG_ORIENTATIONS = 4
 CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",

@@ -32,6 +32,8 @@ class GalleryPicture:
 
 @dataclass(frozen=True, kw_only=True)
 class GalleryRow:
+    """A query and its neighbours, nearest first."""
+
     query: GalleryPicture
     neighbours: tuple[GalleryPicture, ...]
 
@@ -56,6 +58,8 @@ class GallerySide:
 
 @dataclass(frozen=True, kw_only=True)
 class GallerySettings:
+    """How many queries are shown, with how many neighbours each; `seed` chooses the queries."""
+
     num_queries: int = 8
     num_neighbours: int = 10
     seed: int = 0

@@ -9,6 +9,7 @@ from pipeline.evaluation.retrieval_protocol import RetrievalProtocol
 
 
 def protocol_names() -> tuple[str, ...]:
+    """Every name that `create_protocol` takes."""
     return (FashionMnist.name, ClassFolder.name)
 
 
