@@ -70,14 +70,14 @@ class Cifar10Source(Source):
         # A piece of a record at the end counts, and becomes a rejected item.
         num_rows = -(-file.size_bytes // RECORD_BYTES)
         for first_row in range(0, num_rows, self._task_items):
-            part = cifar10_part(file, first_row, min(self._task_items, num_rows - first_row))
+            part = cifar10_part(file, range(first_row, min(first_row + self._task_items, num_rows)))
             fields = (file.key, file.size_bytes, file.etag, part.first_row, part.num_rows)
             digest = task_digest("cifar10", fields)
             yield SourceTask(source_uri=self._uri, digest=digest, num_items=part.num_rows, part=part)
 
 
-def cifar10_part(file: ListedItem, first_row: int, num_rows: int) -> Cifar10Part:
-    return Cifar10Part(file=file, first_row=first_row, num_rows=num_rows, header_bytes=0, record_bytes=RECORD_BYTES)
+def cifar10_part(file: ListedItem, rows: range) -> Cifar10Part:
+    return Cifar10Part(file=file, first_row=rows.start, num_rows=len(rows), header_bytes=0, record_bytes=RECORD_BYTES)
 
 
 def is_cifar10_name(name: str) -> bool:

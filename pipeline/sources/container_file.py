@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import IO, Any, cast
 
 import pyarrow as pa
@@ -72,13 +74,13 @@ def _native_file(uri: str) -> Any:
     if scheme_of(uri) != "s3":
         return pa.OSFile(uri)
     address = S3Address.of_object(uri)
-    return _s3_file_system().open_input_file(f"{address.bucket}/{address.key}")
+    return _s3_file_system(os.getpid(), s3_endpoint()).open_input_file(f"{address.bucket}/{address.key}")
 
 
-def _s3_file_system() -> fs.S3FileSystem:
-    """Credentials come from the standard environment, as for the object store."""
+@cache
+def _s3_file_system(process_id: int, endpoint: str | None) -> fs.S3FileSystem:
+    """One per process and endpoint. Credentials come from the standard environment, as for the object store."""
     settings: dict[str, Any] = {}
-    endpoint = s3_endpoint()
     if endpoint is not None:
         scheme, _, host = endpoint.rpartition("://")
         settings = {"endpoint_override": host, "scheme": scheme or "https"}

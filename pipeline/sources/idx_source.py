@@ -79,7 +79,8 @@ class IdxSource(Source):
             raise EmptySource(f"{self._uri}: no IDX pictures; expected files named …images-idx3-ubyte or ….gz")
 
     def _file_tasks(self, file: ListedItem) -> Iterator[SourceTask]:
-        total_rows, _, _ = images_shape(file.uri)
+        shape = images_shape(file.uri)
+        total_rows = shape[0]
         labels = _labels_beside(file, total_rows)
         labels_mark = (labels.size_bytes, labels.etag) if labels else ()
         for first_row in range(0, total_rows, self._task_items):
@@ -89,17 +90,17 @@ class IdxSource(Source):
                 source_uri=self._uri,
                 digest=task_digest("idx", fields),
                 num_items=num_rows,
-                part=idx_part(file, first_row, num_rows, labels),
+                part=idx_part(file, range(first_row, first_row + num_rows), shape, labels),
             )
 
 
-def idx_part(file: ListedItem, first_row: int, num_rows: int, labels: ListedItem | None = None) -> IdxPart:
-    """Rows of an images file, the shape read from its header. Raises `SourceError`."""
-    _, height, width = images_shape(file.uri)
+def idx_part(file: ListedItem, rows: range, shape: tuple[int, int, int], labels: ListedItem | None = None) -> IdxPart:
+    """Rows of an images file of the shape that `images_shape` gives."""
+    _, height, width = shape
     return IdxPart(
         file=file,
-        first_row=first_row,
-        num_rows=num_rows,
+        first_row=rows.start,
+        num_rows=len(rows),
         header_bytes=_IMAGES_HEADER_BYTES,
         record_bytes=height * width,
         height=height,

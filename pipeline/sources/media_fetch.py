@@ -13,7 +13,7 @@ from pipeline.object_store.open_store import open_store
 from pipeline.sources.bitmap_bytes import bitmap_bytes
 from pipeline.sources.cifar10_source import cifar10_part, is_cifar10_name
 from pipeline.sources.container_file import DAMAGED_GZIP, open_stream
-from pipeline.sources.idx_source import idx_part, is_idx_name
+from pipeline.sources.idx_source import idx_part, images_shape, is_idx_name
 from pipeline.sources.listed_item import ListedItem
 from pipeline.sources.media_uri import split_uri, unquote_fragment
 from pipeline.sources.parquet_rows import iter_rows, open_parquet, value_at
@@ -79,10 +79,9 @@ def _table_cell(uri: str, fragment: str, max_bytes: int) -> bytes | None:
 def _array_row(uri: str, fragment: str, max_bytes: int) -> bytes | None:
     if not fragment.isdigit():
         return None
-    row = int(fragment)
+    rows = range(int(fragment), int(fragment) + 1)
     file = ListedItem(key=uri, uri=uri, size_bytes=0, etag="")
-    part = idx_part(file, row, 1) if is_idx_name(uri) else cifar10_part(file, row, 1)
-    rows = range(row, row + 1)
+    part = idx_part(file, rows, images_shape(uri)) if is_idx_name(uri) else cifar10_part(file, rows)
     records = read_records(uri, header_bytes=part.header_bytes, record_bytes=part.record_bytes, rows=rows)
     for record in records:
         if len(record) == part.record_bytes:

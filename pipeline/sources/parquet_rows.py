@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import SourceError
-from pipeline.sources.container_file import READ_AHEAD_BYTES, open_container
+from pipeline.sources.container_file import READ_AHEAD_BYTES, is_store_fault, open_container
 
 # Rows may hold pictures of many megabytes.
 _BATCH_ROWS = 16
@@ -34,7 +34,7 @@ def open_parquet(uri: str) -> Iterator[pq.ParquetFile]:
             )
             schema = parquet.schema_arrow
         except (pa.ArrowException, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
+            if isinstance(error, OSError) and is_store_fault(error):
                 raise
             raise SourceError(f"{uri}: cannot be read as Parquet: {str(error).splitlines()[0]}") from error
         refuse_extension_types(uri, schema)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -68,7 +68,7 @@ def is_table_file(key: str) -> bool:
 def _delta_files(uri: str) -> TableFiles:
     require_root(uri)
     try:
-        table = DeltaTable(uri, storage_options=delta_storage_options(uri))
+        table = DeltaTable(_delta_location(uri), storage_options=delta_storage_options(uri))
         _refuse_unknown_features(uri, table)
         actions = pa.table(table.get_add_actions(flatten=True)).to_pylist()
         schema = pa.schema(table.schema().to_arrow())
@@ -80,6 +80,11 @@ def _delta_files(uri: str) -> TableFiles:
         files=(_delta_file(uri, action) for action in actions),
         partition_fields=tuple(schema.field(name) for name in partition_names),
     )
+
+
+def _delta_location(uri: str) -> str:
+    """delta-rs parses `s3://` as a URL, in which "#" and "%" have a meaning that they lack in keys."""
+    return f"s3://{quote(uri[len('s3://') :])}" if scheme_of(uri) == "s3" else uri
 
 
 def _refuse_unknown_features(uri: str, table: DeltaTable) -> None:

@@ -133,7 +133,10 @@ def _is_checked(header: bytes) -> bool:
     blanked = header[:148] + b" " * 8 + header[156:]
     unsigned = sum(blanked)
     signed = unsigned - 256 * sum(byte > 127 for byte in blanked)
-    return _number(header[148:156]) in (unsigned, signed)
+    try:
+        return _number(header[148:156]) in (unsigned, signed)
+    except DamagedTar:
+        return False
 
 
 def _number(field: bytes) -> int:

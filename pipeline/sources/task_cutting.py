@@ -19,8 +19,8 @@ MAX_TASK_RATIO = 4
 
 
 def cut_tasks(items: Iterable[ListedItem], task_items: int) -> Iterator[tuple[ListedItem, ...]]:
-    """Consecutive runs of `items`, about `task_items` each: more than half of it (but for the first, the last, and one
-    after a run cut at the cap), at most `MAX_TASK_RATIO` times as many. One insertion makes at most two new runs,
+    """Consecutive runs of `items`, about `task_items` each: more than half of it (but for a shorter list, and the rest
+    of a run cut at the cap), at most `MAX_TASK_RATIO` times as many. One insertion makes at most two new runs,
     unless a run is at the cap."""
     run: list[ListedItem] = []
     for item, starts_task in _with_starts(items, task_items // 2):
@@ -33,7 +33,7 @@ def cut_tasks(items: Iterable[ListedItem], task_items: int) -> Iterator[tuple[Li
 
 
 def _with_starts(items: Iterable[ListedItem], reach: int) -> Iterator[tuple[ListedItem, bool]]:
-    """Every item, `reach` items late, with whether its hash is the smallest among its neighbours within `reach`."""
+    """Every item, with whether it has `reach` neighbours on both sides and its hash is the smallest among them."""
     waiting: deque[ListedItem] = deque()
     minimum = _SlidingMinimum(reach)
     for item in items:
@@ -41,12 +41,12 @@ def _with_starts(items: Iterable[ListedItem], reach: int) -> Iterator[tuple[List
         minimum.push(key_hash(item.key))
         if len(waiting) > reach:
             yield waiting.popleft(), minimum.advance()
-    while waiting:
-        yield waiting.popleft(), minimum.advance()
+    yield from ((item, False) for item in waiting)
 
 
 class _SlidingMinimum:
-    """Tells for one value after another whether it is the smallest of those within `reach` on both sides."""
+    """Tells for one value after another whether it is the smallest of those within `reach` on both sides. The first
+    `reach` values have too few before them and never are."""
 
     def __init__(self, reach: int) -> None:
         self._reach = reach
@@ -64,6 +64,6 @@ class _SlidingMinimum:
         """Whether the value at the center is the smallest; then the center moves on by one."""
         while self._candidates[0][1] < self._center - self._reach:
             self._candidates.popleft()
-        is_smallest = self._candidates[0][1] == self._center
+        is_smallest = self._center >= self._reach and self._candidates[0][1] == self._center
         self._center += 1
         return is_smallest
