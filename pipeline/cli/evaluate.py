@@ -120,7 +120,7 @@ def _as_json(reports: list[RetrievalReport]) -> str:
 
 
 def _as_text(reports: list[RetrievalReport], html: Path | None) -> str:
-    names = ("map_at_10", "ap_all", "precision_at_10", "hamming_radius_2_precision", "hamming_radius_2_recall")
+    names = ("map_at_10", "ap_all", "precision_at_10", "precision_radius_2", "recall_radius_2")
     rows = [
         (report.title, *(f"{report.metrics[name]:.4f}" if name in report.metrics else "-" for name in names))
         for report in reports
