@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import EmptySource
+from pipeline.object_store.uri_path import scheme_of
 from pipeline.records import FailedItem, FetchedItem
 from pipeline.sources.fetch_fault import FetchFault, fetch_object
 from pipeline.sources.file_listing import NAME_NOT_UTF8, list_files
 from pipeline.sources.listed_item import ListedItem
 from pipeline.sources.media_uri import object_uri
 from pipeline.sources.picture_names import PICTURE_EXTENSIONS, is_picture_name
+from pipeline.sources.prefetch import prefetched
 from pipeline.sources.source import Source, SourceTask
 from pipeline.sources.source_settings import SourceSettings, refuse_columns
 from pipeline.sources.task_cutting import cut_tasks
@@ -32,8 +34,10 @@ class ListedPart(TaskPart):
         return self.pick(range(start, len(self.items)), max_bytes=max_bytes)
 
     def pick(self, positions: Sequence[int], *, max_bytes: int) -> Iterator[FetchedItem | FailedItem]:
-        for position in positions:
-            yield _fetch(self.items[position], max_bytes)
+        items = (self.items[position] for position in positions)
+        if self.items and scheme_of(self.items[0].uri):
+            return prefetched(lambda item: _fetch(item, max_bytes), items)
+        return (_fetch(item, max_bytes) for item in items)
 
 
 class FolderSource(Source):

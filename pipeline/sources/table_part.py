@@ -17,6 +17,7 @@ from pipeline.sources.fetch_fault import CORRUPT, EMPTY, NULL, TOO_LARGE, FetchF
 from pipeline.sources.listed_item import ListedItem
 from pipeline.sources.media_uri import object_uri, part_uri
 from pipeline.sources.parquet_rows import iter_rows, open_parquet, value_at
+from pipeline.sources.prefetch import prefetched
 from pipeline.sources.referenced_uri import fetch_referenced, resolve_uri
 from pipeline.sources.table_columns import TableColumns
 from pipeline.sources.task_part import TaskPart
@@ -48,8 +49,8 @@ class TablePart(TaskPart):
         num_done = 0
         if fault is None:
             try:
-                for row, values in self._rows(wanted):
-                    yield self._record(row, values, max_bytes)
+                for record in self._records(wanted, max_bytes):
+                    yield record
                     num_done += 1
             except (pa.ArrowException, OSError, SourceError) as error:
                 if isinstance(error, MemoryError) or (isinstance(error, OSError) and is_store_fault(error)):
@@ -58,6 +59,11 @@ class TablePart(TaskPart):
         if fault is not None:
             for row in wanted[num_done:]:
                 yield fault.failed(self._row_key(row), self._row_uri(row))
+
+    def _records(self, wanted: Sequence[int], max_bytes: int) -> Iterator[FetchedItem | FailedItem]:
+        if self.columns.is_uri:  # each row is a round trip
+            return prefetched(lambda row: self._record(*row, max_bytes), self._rows(wanted))
+        return (self._record(row, values, max_bytes) for row, values in self._rows(wanted))
 
     def _rows(self, wanted: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
         constants = dict(self.constants)
