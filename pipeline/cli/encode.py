@@ -55,17 +55,13 @@ def encode(
         encode__num_encoders=encoders,
         ray__address=ray_address,
     )
-    columns = {
-        "bytes_column": bytes_column,
-        "uri_column": uri_column,
-        "key_column": key_column,
-        "label_column": label_column,
-    }
     request = EncodeRequest(
         catalog=options.catalog_of(settings),
         collection=collection,
         model=model,
-        source=options.source_settings(source, source_kind, columns, carry, settings),
+        source=options.source_settings(
+            settings, source, source_kind, bytes_column, uri_column, key_column, label_column, carry
+        ),
     )
     with EncodeProgress() as progress:
         report = encode_collection(request, settings, progress)
@@ -93,17 +89,13 @@ def plan(
     from pipeline.jobs.plan_encode import plan_encode
 
     settings = options.settings_from(config, catalog=catalog, source__task_items=task_items)
-    columns = {
-        "bytes_column": bytes_column,
-        "uri_column": uri_column,
-        "key_column": key_column,
-        "label_column": label_column,
-    }
     request = EncodeRequest(
         catalog=options.catalog_of(settings),
         collection=collection,
         model=model,
-        source=options.source_settings(source, source_kind, columns, carry, settings),
+        source=options.source_settings(
+            settings, source, source_kind, bytes_column, uri_column, key_column, label_column, carry
+        ),
     )
     work = plan_encode(request, settings)
     say(json.dumps(asdict(work)) if as_json else _planned(work))
@@ -124,7 +116,7 @@ def _summary(report: RunReport, catalog: str) -> str:
     if report.num_items:
         lines.append(
             f"{report.num_items / report.wall_seconds:,.0f} items/s over {report.wall_seconds:.1f} s "
-            f"on {report.num_encoders} {report.device} encoders, {report.num_decoders} decoders; "
+            f"with {report.num_encoders} encoders on {report.device} and {report.num_decoders} decoders; "
             f"bottleneck: {report.bottleneck}"
         )
     return "\n".join([*lines, f"report: {catalog}/reports/{report.job}/run_report.json"])

@@ -60,11 +60,25 @@ def catalog_of(settings: Settings) -> str:
 
 
 def source_settings(
-    uri: str, kind: str, columns: dict[str, str | None], carry: list[str] | None, settings: Settings
+    settings: Settings,
+    uri: str,
+    kind: str,
+    bytes_column: str | None,
+    uri_column: str | None,
+    key_column: str | None,
+    label_column: str | None,
+    carry: list[str] | None = None,
 ) -> SourceSettings:
-    """`columns`: bytes_column, uri_column, key_column and label_column as given."""
+    """What the source options say, with the settings' task size."""
     return SourceSettings(
-        uri=uri, kind=kind, **columns, carry=tuple(carry or ()), task_items=settings.source.task_items
+        uri=uri,
+        kind=kind,
+        bytes_column=bytes_column,
+        uri_column=uri_column,
+        key_column=key_column,
+        label_column=label_column,
+        carry=tuple(carry or ()),
+        task_items=settings.source.task_items,
     )
 
 

@@ -43,17 +43,13 @@ def train(
 
     settings = options.settings_from(config, catalog=catalog, ray__address=ray_address)
     catalog_uri = options.catalog_of(settings)
-    columns = {
-        "bytes_column": bytes_column,
-        "uri_column": uri_column,
-        "key_column": key_column,
-        "label_column": label_column,
-    }
     request = FitRequest(
         method=method,
         num_bits=num_bits,
         features=features,
-        source=options.source_settings(source, source_kind, columns, None, settings),
+        source=options.source_settings(
+            settings, source, source_kind, bytes_column, uri_column, key_column, label_column
+        ),
         feature_settings=options.parse_settings(feature_set, "--feature-set"),
         hasher_settings=options.parse_settings(method_set, "--method-set"),
         sample_items=sample_items,
