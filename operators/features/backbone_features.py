@@ -16,16 +16,18 @@ from operators.features.setting_checks import require_choice, require_int, requi
 
 
 class BackboneFeatures(FeatureExtractor):
-    """A local `transformers` folder (config.json, preprocessor_config.json, *.safetensors), run by torch.
+    """A `transformers` folder (config.json, preprocessor_config.json, *.safetensors), run by torch.
 
     Never downloads, never runs code from the folder, never reads pickles. `side` defaults to the processor's.
-    `sha256` is that of `backbone_sha256`; when given, a folder with another content is refused. `device` ("cpu",
-    "cuda", "cuda:1") is where to compute, not part of the settings. On the CPU, batches change no bit as long as
-    torch's number of threads stays the same. Raises `InvalidSetting`.
+    `sha256` is that of `backbone_sha256`; when given, a folder with another content is refused. `folder` is the place
+    that the settings keep, a path or a URI; the caller who fetched or found a copy names it in `local_folder`, which is
+    read instead. `device` ("cpu", "cuda", "cuda:1") is where to compute. Neither of the two is part of the settings.
+    On the CPU, neither batches nor the number of threads change a bit. Raises `InvalidSetting`.
     """
 
     name: ClassVar[str] = "backbone"
     uses_accelerator: ClassVar[bool] = True
+    location_settings: ClassVar[frozenset[str]] = frozenset({"folder"})
 
     def __init__(
         self,
@@ -34,16 +36,17 @@ class BackboneFeatures(FeatureExtractor):
         pooling: str = "pooler",
         side: int | None = None,
         sha256: str | None = None,
+        local_folder: str | None = None,
         device: str = "cpu",
     ) -> None:
         self._folder = require_text("backbone.folder", folder)
         self._pooling = require_choice("backbone.pooling", pooling, POOLINGS)
-        self._sha256 = backbone_sha256(folder)
+        read_from = folder if local_folder is None else local_folder
+        self._sha256 = backbone_sha256(read_from)
         if sha256 not in (None, self._sha256):
-            raise InvalidSetting(
-                "backbone.folder", folder, f"the weights the model was made with (sha256 {sha256}, not {self._sha256})"
-            )
-        self._network = BackboneNetwork(folder, pooling=pooling, device=device)
+            expected = f"the weights the model was made with (sha256 {sha256}, not {self._sha256})"
+            raise InvalidSetting("backbone.folder", read_from, expected)
+        self._network = BackboneNetwork(read_from, pooling=pooling, device=device)
         chosen_side = self._network.default_side if side is None else side
         self._side = require_int("backbone.side", chosen_side, minimum=8, maximum=2048)
         self._num_dims = self._network.num_dims(self._side)
@@ -60,13 +63,16 @@ class BackboneFeatures(FeatureExtractor):
         return {"folder": self._folder, "pooling": self._pooling, "side": self._side, "sha256": self._sha256}
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Json], *, device: str = "cpu") -> Self:
+    def from_settings(
+        cls, settings: Mapping[str, Json], *, local_folder: str | None = None, device: str = "cpu"
+    ) -> Self:
         require_names(cls.name, settings, {"folder", "pooling", "side", "sha256"})
         return cls(
             folder=require_text("backbone.folder", settings["folder"]),
             pooling=require_choice("backbone.pooling", settings["pooling"], POOLINGS),
             side=require_int("backbone.side", settings["side"], minimum=8, maximum=2048),
             sha256=require_text("backbone.sha256", settings["sha256"]),
+            local_folder=local_folder,
             device=device,
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,11 +48,17 @@ class BackboneNetwork:
     def forward(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 `(batch, side, side, 3)` -> pooled float32 `(batch, num_dims)`.
 
-        On the CPU pictures go through one by one: kernels are chosen by batch size, and would change the last bits.
+        On the CPU pictures go through one by one on one thread: kernels are chosen by batch size, and convolutions
+        split their sums by threads. Either would change the last bits, and a query's code would not be the shard's.
         """
+        if self._device.type != "cpu":
+            return self._forward_blocks(pixels, _GPU_BATCH)
+        with _one_torch_thread():
+            return self._forward_blocks(pixels, 1)
+
+    def _forward_blocks(self, pixels: NDArray[np.uint8], step: int) -> NDArray[np.float32]:
         import torch
 
-        step = 1 if self._device.type == "cpu" else _GPU_BATCH
         parts = []
         for start in range(0, len(pixels), step):
             block = torch.from_numpy(self._normalized(pixels[start : start + step])).to(self._device)
@@ -130,6 +138,18 @@ class BackboneNetwork:
         if missing - pooler:
             names = ", ".join(sorted(missing - pooler)[:5])
             raise InvalidSetting("backbone.folder", self._folder, f"weights for every layer; missing: {names}")
+
+
+@contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    import torch
+
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(num_threads)
 
 
 def _import_transformers() -> Any:

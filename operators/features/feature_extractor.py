@@ -18,11 +18,13 @@ class FeatureExtractor(ABC):
     """Pixels to feature vectors: uint8 `(batch, side, side, 3)` RGB -> float32 `(batch, num_dims)`.
 
     An item's features depend on its own pixels only: on the CPU, batch size and order change no bit of them.
-    `side` is the picture side in pixels, `num_dims` the feature width.
+    `side` is the picture side in pixels, `num_dims` the feature width. `location_settings` names the settings that say
+    where something lies and not what it is: they are no part of a model's fingerprint.
     """
 
     name: ClassVar[str]
     uses_accelerator: ClassVar[bool] = False
+    location_settings: ClassVar[frozenset[str]] = frozenset()
 
     @property
     @abstractmethod

@@ -35,12 +35,15 @@ def create_features(name: str, **settings: Any) -> FeatureExtractor:
     return cls(**settings)
 
 
-def features_from_settings(name: str, settings: Mapping[str, Json], *, device: str = "cpu") -> FeatureExtractor:
-    """Features equal to those whose `settings()` these are. `device` is for features with `uses_accelerator`; the
-    others compute on the CPU whatever it is. Raises `InvalidSetting`."""
+def features_from_settings(
+    name: str, settings: Mapping[str, Json], *, backbone_folder: str | None = None, device: str = "cpu"
+) -> FeatureExtractor:
+    """Features equal to those whose `settings()` these are. `backbone_folder` is the local copy of a backbone, if it is
+    not at the place in its settings. `device` is for features with `uses_accelerator`; the others compute on the CPU
+    whatever it is. Raises `InvalidSetting`."""
     cls = _features_class(name)
     if issubclass(cls, BackboneFeatures):
-        return cls.from_settings(settings, device=device)
+        return cls.from_settings(settings, local_folder=backbone_folder, device=device)
     return cls.from_settings(settings)
 
 

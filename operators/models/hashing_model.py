@@ -60,8 +60,19 @@ class HashingModel:
 
     @property
     def fingerprint(self) -> str:
-        """sha256 (64 hex digits) of the description and of every tensor's name, dtype, shape and bytes."""
-        canonical = json.dumps(self.description(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        """sha256 (64 hex digits) of the description and of every tensor's name, dtype, shape and bytes.
+
+        Where a backbone lies is left out: its weights count by the sha256 in its settings, wherever they are.
+        """
+        settings = self.features.settings()
+        content: dict[str, Json] = {
+            key: value for key, value in settings.items() if key not in self.features.location_settings
+        }
+        identity: dict[str, Json] = {
+            **self.description(),
+            "features": {"name": self.features.name, "settings": content},
+        }
+        canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
         digest = hashlib.sha256(canonical.encode())
         for name, tensor in sorted(self.tensors().items()):
             little_endian = np.ascontiguousarray(tensor, dtype=tensor.dtype.newbyteorder("<"))
@@ -75,9 +86,11 @@ class HashingModel:
         description: Mapping[str, Json],
         tensors: Mapping[str, NDArray[np.generic]],
         *,
+        backbone_folder: str | None = None,
         device: str = "cpu",
     ) -> Self:
-        """The model that `description()` and `tensors()` were taken from; `device` is where a backbone computes.
+        """The model that `description()` and `tensors()` were taken from. `backbone_folder` is a local copy of its
+        backbone, if that is not at the place in the description; `device` is where it computes.
 
         Raises `InvalidSetting` for a description that is not one, `ShapeMismatch` for tensors that do not fit.
         """
@@ -87,7 +100,7 @@ class HashingModel:
         features = _section(description, "features", "name")
         hasher = _section(description, "hasher", "method")
         return cls(
-            features_from_settings(*features, device=device),
+            features_from_settings(*features, backbone_folder=backbone_folder, device=device),
             restore_hasher(*hasher, tensors),
         )
 

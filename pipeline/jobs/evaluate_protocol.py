@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.features.feature_extractor import FeatureExtractor, Json
-from operators.features.feature_registry import create_features
 from operators.hashers.hasher import Hasher
 from operators.hashers.hasher_registry import create_hasher
 from operators.metrics.code_health import code_health
@@ -33,6 +32,7 @@ from pipeline.evaluation.protocol_registry import create_protocol
 from pipeline.evaluation.retrieval_measurement import MeasurementSettings, measure_retrieval
 from pipeline.evaluation.retrieval_protocol import ProtocolData, RetrievalProtocol
 from pipeline.evaluation.retrieval_report import RetrievalReport, RunDescription, RunSeconds
+from pipeline.model_store.feature_opening import open_features
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def evaluate_protocol(settings: EvaluateProtocolSettings) -> list[RetrievalRepor
         raise UsageError("evaluate needs at least one method and at least one query")
     protocol = create_protocol(settings.protocol, data_dir=settings.data_dir, seed=settings.seed)
     extractor_settings = {**protocol.feature_settings(settings.features), **settings.feature_settings}
-    extractor = create_features(settings.features, **extractor_settings)
+    extractor = open_features(settings.features, extractor_settings)
     hashers = [run.hasher(settings.seed) for run in settings.runs]
     data = protocol.load()
     if settings.max_queries is not None:

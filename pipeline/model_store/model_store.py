@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from operators.features.feature_extractor import Json
 from operators.models.hashing_model import HashingModel
 from pipeline.errors import CommitConflict, CorruptFile, ObjectExists, ObjectNotFound, UnknownName
+from pipeline.model_store.feature_opening import restore_model
 from pipeline.model_store.model_record import REMEDY, ModelRecord
 from pipeline.model_store.stored_model import StoredModel, check_model_name, parse_model_reference
 from pipeline.object_store.object_store import ObjectStore
@@ -71,8 +72,9 @@ class ModelStore:
     def load(self, reference: str, *, device: str = "cpu") -> tuple[StoredModel, HashingModel]:
         """The model "name@version", or the newest of "name"; `device` is where a backbone computes.
 
-        Raises `UnknownName`, `CorruptFile` when the files are not what `save` wrote, and `InvalidSetting` when this
-        machine lacks what the model needs (the backbone's folder, transformers, a GPU).
+        A backbone is fetched once per machine. Raises `UnknownName`, `CorruptFile` when the files are not what `save`
+        wrote, and `UsageError`, `MissingExtra` or `InvalidSetting` when this machine lacks what the model needs (the
+        backbone with the weights it was made with, transformers, a GPU).
         """
         name, wanted = parse_model_reference(reference)
         versions = sorted(version for version, file in self._files(name) if file == _RECORD_NAME)
@@ -85,7 +87,7 @@ class ModelStore:
         record = ModelRecord.from_bytes(self._store.read(record_uri), record_uri)
         if (record.name, record.version) != (name, version):
             raise CorruptFile(record_uri, f"it is the record of {record.name}@{record.version}", REMEDY)
-        model = HashingModel.restore(record.model, self._read_tensors(record), device=device)
+        model = restore_model(record.model, self._read_tensors(record), device=device)
         if model.fingerprint != record.fingerprint:
             raise CorruptFile(
                 record_uri, f"its fingerprint is {record.fingerprint}, that of its content {model.fingerprint}", REMEDY

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from operators.decoders.image_decoder import DecodeLimits
 from operators.features.feature_extractor import Json
-from operators.features.feature_registry import create_features
 from operators.hashers.hasher_registry import create_hasher
 from operators.metrics.code_health import code_health
 from operators.models.hashing_model import HashingModel
+from pipeline.model_store.feature_opening import open_features
 from pipeline.sources.item_sample import sample_items
 from pipeline.sources.open_source import open_source
 from pipeline.sources.source_settings import SourceSettings
@@ -44,7 +44,7 @@ def fit_model(request: FitRequest) -> tuple[HashingModel, dict[str, Json]]:
     The same request on the same pictures gives the same model. Raises what the source raises, `InvalidSetting` for a
     method, feature or setting that does not exist or does not fit the sample, `EmptySource` when nothing decodes.
     """
-    extractor = create_features(request.features, **request.feature_settings)
+    extractor = open_features(request.features, request.feature_settings)
     hasher = create_hasher(request.method, num_bits=request.num_bits, seed=request.seed, **request.hasher_settings)
     items = sample_items(
         open_source(request.source),
