@@ -10,14 +10,12 @@ with 1 when a figure falls short.
 from __future__ import annotations
 
 import argparse
-import platform
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.machine_facts import cpu_model
+from benchmarks.machine_facts import hardware_name
 from benchmarks.result_file import RESULTS_FOLDER, Measurement, measured_here
 from pipeline.evaluation.report_page import render_report_page
 from pipeline.evaluation.retrieval_report import RetrievalReport
@@ -145,17 +143,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", help="folder with the IDX files (default: where the Debian package puts them)")
     parser.add_argument("--max-queries", type=int, help="a sample of the queries, for a quick look")
     parser.add_argument("--page", type=Path, help="write the HTML page of the first seed here")
-    parser.add_argument("--hardware", default=_hardware_name(), help="part of the name of the result file")
+    parser.add_argument("--hardware", default=hardware_name(), help="part of the name of the result file")
     parser.add_argument("--folder", type=Path, default=RESULTS_FOLDER, help="where the result file goes")
     parser.add_argument(
         "--allow-dirty", action="store_true", help="measure uncommitted changes; do not commit the result"
     )
     return parser.parse_args(arguments)
-
-
-def _hardware_name() -> str:
-    """Lower-case words of the CPU model, such as "amd-epyc"."""
-    return re.sub(r"[^a-z0-9]+", "-", cpu_model(Path("/proc/cpuinfo")).lower()).strip("-") or platform.machine()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -54,3 +55,8 @@ def cpu_model(cpuinfo: Path) -> str:
         if name.strip() == "model name":
             return " ".join(value.split())
     return platform.machine()
+
+
+def hardware_name() -> str:
+    """Lower-case words of the CPU model, such as "amd-epyc": what result files are named by."""
+    return re.sub(r"[^a-z0-9]+", "-", cpu_model(Path("/proc/cpuinfo")).lower()).strip("-") or platform.machine()

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import demo, encode, evaluate, index, query, status, train
+from pipeline.cli import bench, demo, encode, evaluate, index, query, status, train
 from pipeline.cli.failures import run_command
 
 app = typer.Typer(
@@ -23,9 +23,18 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(importlib.metadata.version("bitquarry"))
+        raise typer.Exit
+
+
 @app.callback()
 def _bitquarry(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    # Eager, or the missing command would be complained about first.
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", callback=_print_version, is_eager=True)
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to stderr.")] = False,
 ) -> None:
     logging.basicConfig(
@@ -33,9 +42,6 @@ def _bitquarry(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    if version:
-        typer.echo(importlib.metadata.version("bitquarry"))
-        raise typer.Exit
 
 
 _START = "Start here"
@@ -52,12 +58,13 @@ app.command(rich_help_panel=_SEARCH)(query.query)
 app.command(rich_help_panel=_SEARCH)(query.search_batch)
 app.command(rich_help_panel=_MEASURE)(evaluate.evaluate)
 app.command(rich_help_panel=_MEASURE)(status.status)
+app.add_typer(bench.bench_app, name="bench", rich_help_panel=_MEASURE)
 
 
 def main() -> None:
     """Entry point of the `bitquarry` script."""
     command = typer.main.get_command(app)
-    sys.exit(run_command(lambda: command.main(standalone_mode=False)))
+    sys.exit(run_command(lambda: command.main(prog_name="bitquarry", standalone_mode=False)))
 
 
 if __name__ == "__main__":
