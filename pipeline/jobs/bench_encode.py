@@ -34,7 +34,8 @@ _RAY_WORKER_NICENESS = 15
 class BenchEncodeSettings:
     """`command`: how to start bitquarry. Photos are kept below `data_dir` and used again; the rest is removed.
 
-    The model is LSH on HOG with `num_bits` bits; ITQ costs the same in encoding, and more in fitting. Job and loop each run `num_repeats` times, by turns.
+    The model is LSH on HOG with `num_bits` bits; ITQ costs the same in encoding, and more in fitting. Job and loops each
+    run `num_repeats` times, by turns.
     """
 
     command: tuple[str, ...]
