@@ -47,7 +47,9 @@ def run_command(command: Callable[[], object]) -> int:
 def _usage(error: Exception) -> int:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "bitquarry"
-    return _say(f"{_message(error)} Try '{command} --help'.", EXIT_USAGE)
+    message = _message(error).strip() or "expected a command"
+    stop = "" if message.endswith((".", "?", "!")) else "."
+    return _say(f"{message}{stop} Try '{command} --help'.", EXIT_USAGE)
 
 
 def _message(error: Exception) -> str:

@@ -12,6 +12,7 @@ import typer
 from pipeline.cli import options
 from pipeline.cli.failures import EXIT_FAILED, EXIT_OK
 from pipeline.cli.output import say, table
+from pipeline.errors import UnknownName
 
 if TYPE_CHECKING:
     from pipeline.shard_index.index_catalog import IndexCatalog
@@ -158,6 +159,8 @@ def list_aliases(
     """List the aliases of an index."""
     indexes = _index_catalog(options.catalog_of(options.settings_from(config, catalog=catalog)))
     pointing = {alias: record.generation for alias, record in sorted(indexes.aliases(index).items())}
+    if not pointing and not indexes.generations(index):
+        raise UnknownName("index", index, indexes.index_names())
     say(json.dumps(pointing) if as_json else table(("alias", "generation"), list(pointing.items())))
     return EXIT_OK
 

@@ -50,13 +50,33 @@ def settings_from(config: Path | None, **flags: Any) -> Settings:
     return load_settings(config, {name.replace("__", "."): value for name, value in flags.items()})
 
 
-def catalog_of(settings: Settings) -> str:
-    """The catalog's URI; a local one as an absolute path. Raises `SettingsError` when there is none."""
+def catalog_of(settings: Settings, *, may_be_new: bool = False) -> str:
+    """The catalog's URI; a local one as an absolute path. `may_be_new`: its folder may be made by this command.
+
+    Raises `SettingsError` when none is given, `UsageError` when it is a file or not there: a misspelt path must not
+    look like an empty catalog.
+    """
     if not settings.catalog:
         raise SettingsError("no catalog given; say where to keep things with --catalog, or `catalog:` in --config")
     if "://" in settings.catalog:
-        return settings.catalog.rstrip("/")
-    return str(Path(settings.catalog).expanduser().resolve())
+        return _existing_bucket(settings.catalog.rstrip("/"))
+    path = Path(settings.catalog).expanduser().resolve()
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"catalog {path}: is a file; give a folder or s3://bucket/prefix")
+    if not path.exists() and not may_be_new:
+        raise UsageError(f"catalog {path}: no such folder; `bitquarry train` makes a new catalog")
+    return str(path)
+
+
+def _existing_bucket(catalog: str) -> str:
+    from pipeline.errors import ObjectNotFound
+    from pipeline.object_store.open_store import open_store
+
+    try:
+        next(iter(open_store(catalog).list(catalog)), None)
+    except ObjectNotFound as error:
+        raise UsageError(f"catalog {catalog}: {error}; make the bucket, or give another with --catalog") from None
+    return catalog
 
 
 def source_settings(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from operators.errors import MediaTooLarge, UndecodableMedia
 from pipeline.cli import options
 from pipeline.cli.failures import EXIT_DONE_WITH_REJECTS, EXIT_OK
 from pipeline.cli.output import say, table
@@ -54,7 +55,7 @@ def query(
     settings = options.settings_from(config, catalog=catalog, search__num_searchers=searchers)
     with _search(settings, index, alias) as session:
         if image is not None:
-            answer = session.query_image(_picture(image, settings), k=k, allow_partial=allow_partial)
+            answer = _query_image(session, image, _picture(image, settings), k, allow_partial)
         elif key is not None:
             answer = session.query_key(key, k=k, allow_partial=allow_partial)
         elif item_id is not None:
@@ -119,9 +120,18 @@ def _search(settings: Settings, index: str, alias: str) -> Iterator[SearchSessio
         )
 
 
+def _query_image(session: SearchSession, name: str, image: bytes, k: int, allow_partial: bool) -> SearchAnswer:
+    try:
+        return session.query_image(image, k=k, allow_partial=allow_partial)
+    except (UndecodableMedia, MediaTooLarge) as error:
+        raise UsageError(f"--image {name}: {error}") from None
+
+
 def _picture(uri: str, settings: Settings) -> bytes:
     if uri == "-":
         return sys.stdin.buffer.read(settings.decode.max_bytes + 1)
+    if "://" in uri and not uri.startswith("s3://"):
+        raise UsageError(f"--image {uri}: give a file or s3:// URI; download the picture first")
     if "://" in uri:
         from pipeline.object_store.open_store import open_store
 

@@ -38,11 +38,11 @@ def train(
     """Fit a hashing model on a sample of a source and store it in the catalog."""
     from operators.decoders.image_decoder import DecodeLimits
     from pipeline.actors.ray_session import ray_session
-    from pipeline.jobs.train_model import train_model
+    from pipeline.jobs.train_model import check_training, train_model
     from pipeline.training.model_fitting import FitRequest
 
     settings = options.settings_from(config, catalog=catalog, ray__address=ray_address)
-    catalog_uri = options.catalog_of(settings)
+    catalog_uri = options.catalog_of(settings, may_be_new=True)
     request = FitRequest(
         method=method,
         num_bits=num_bits,
@@ -56,6 +56,7 @@ def train(
         seed=seed,
         limits=DecodeLimits(max_bytes=settings.decode.max_bytes, max_pixels=settings.decode.max_pixels),
     )
+    request = check_training(name, request)  # a wrong name, setting or source is told before Ray starts
     with ray_session(settings.ray):
         stored = train_model(catalog_uri, name, request)
     facts = {"model": stored.model_id, "fingerprint": stored.fingerprint, **stored.lineage}

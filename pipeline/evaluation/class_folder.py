@@ -28,7 +28,7 @@ class ClassFolder(RetrievalProtocol):
 
     def __init__(self, data_dir: str | None, seed: int) -> None:
         if data_dir is None:
-            raise UsageError("the protocol folder needs a folder of class folders; give it with --data")
+            raise UsageError("the protocol folder needs a folder of class folders; give it with --data-dir")
         self._folder = Path(data_dir)
         self._seed = seed
 

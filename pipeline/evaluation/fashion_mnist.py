@@ -55,7 +55,7 @@ class FashionMnist(RetrievalProtocol):
             raise UsageError(
                 f"the protocol fashion-mnist needs {', '.join(name + '.gz' for name in missing)} in {self._folder}; "
                 f"run: apt install {DEBIAN_PACKAGE} (it puts them into {DEBIAN_FOLDER}), or give the folder that "
-                "holds them with --data"
+                "holds them with --data-dir"
             )
         database, queries = (path for name, path in found.items() if path is not None and "images" in name)
         return ProtocolData(database=_pictures(database, 60_000), queries=_pictures(queries, 10_000))

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from pipeline.code_shards.code_table import CodeTable
+from pipeline.errors import UsageError
 from pipeline.object_store.open_store import open_store
 from pipeline.object_store.uri_path import join_uri
 from pipeline.shard_index.collection_rows import read_rows
@@ -39,7 +40,10 @@ def build_index(settings: BuildSettings) -> IndexManifest:
     store = open_store(settings.catalog)
     collection = check_name("collection", settings.collection)
     table = CodeTable.open(join_uri(settings.catalog, "collections", collection))
-    snapshot = table.snapshot(settings.table_version)
+    snapshot = table.snapshot()
+    if settings.table_version is not None:
+        check_version(collection, settings.table_version, snapshot.version)
+        snapshot = table.snapshot(settings.table_version)
     plan = BuildPlan(
         catalog=settings.catalog,
         index=settings.index,
@@ -62,3 +66,8 @@ def build_index(settings: BuildSettings) -> IndexManifest:
         len(manifest.shards),
     )
     return manifest
+
+
+def check_version(collection: str, version: int, newest: int) -> None:
+    if version > newest:
+        raise UsageError(f"collection {collection} has versions 0 to {newest}, asked for {version}")

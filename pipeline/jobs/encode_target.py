@@ -14,6 +14,7 @@ from pipeline.model_store.stored_model import StoredModel
 from pipeline.object_store.open_store import open_store
 from pipeline.object_store.uri_path import join_uri
 from pipeline.settings import Settings
+from pipeline.shard_index.index_name import check_name
 from pipeline.sources.open_source import open_source
 from pipeline.sources.source import Source
 from pipeline.sources.source_settings import SourceSettings
@@ -69,7 +70,11 @@ class EncodeTarget:
 
 
 def open_target(request: EncodeRequest, settings: Settings) -> EncodeTarget:
-    """Open all three and write nothing. Raises `UnknownName` for the model, `SourceNotFound`, `ModelMismatch`."""
+    """Open all three and write nothing.
+
+    Raises `UsageError` for the collection's name, `UnknownName` for the model, `SourceNotFound`,
+    `ModelMismatch`."""
+    check_name("collection", request.collection)
     stored, model = ModelStore(request.catalog, open_store(request.catalog)).load(request.model)
     source = open_source(request.source)
     table = CodeTable.find(request.collection_uri)

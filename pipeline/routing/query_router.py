@@ -91,7 +91,10 @@ class QueryRouter:
         """The code of an indexed item. Raises `UsageError` for an unknown id, `SearchError`."""
         ids = np.array([check_item_id(item_id)], np.int64)
         (owner,) = self._rows_by_owner(ids)
-        gathered = gather({owner: self._searchers[owner].codes_of(ids)}, Deadline.after(self._deadline_seconds))
+        try:
+            gathered = gather({owner: self._searchers[owner].codes_of(ids)}, Deadline.after(self._deadline_seconds))
+        except UsageError:  # the searcher's own words name shards, which a caller did not ask about
+            raise UsageError(f"index {self.manifest.index} holds no item with id {item_id}") from None
         self._check_failures(self._by_shard(gathered.failures), allow_partial=False)
         return gathered.replies[owner]
 

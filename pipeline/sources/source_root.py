@@ -49,6 +49,6 @@ def require_root(uri: str) -> None:
         try:
             next(iter(open_store(uri).list(uri)), None)
         except ObjectNotFound as error:
-            raise SourceNotFound(str(error)) from error
+            raise SourceNotFound(f"source {uri}: {error}; give a bucket that exists") from error
     elif not Path(uri).exists():
-        raise SourceNotFound(f"{uri}: no such file or folder")
+        raise SourceNotFound(f"source {uri}: no such file or folder; give one that exists, or s3://bucket/prefix")
