@@ -28,8 +28,13 @@ class DecoderSettings:
     batches_in_flight: int
 
 
-def _decode(task: SourceTask, job: DecodeJob, start: int) -> Iterator[DecodedBatch]:
-    yield from decode_task(task, job, start=start)
+# A process can also be killed for what others did (memory), and a reject is for good.
+_LONE_TRIES = 2
+
+
+def _decode(task: SourceTask, job: DecodeJob, start: int, max_batches: int | None) -> Iterator[DecodedBatch]:
+    # Ray sends into the innermost iterator, which must be a generator; islice is none.
+    yield from (batch for batch in islice(decode_task(task, job, start=start), max_batches))
 
 
 # No retry by Ray: a decoder that dies is looked into below, picture by picture.
@@ -59,21 +64,27 @@ def decoded_batches(task: SourceTask, settings: DecoderSettings) -> Iterator[Dec
                 yield lone
 
 
-def _stream(task: SourceTask, settings: DecoderSettings, start: int) -> Iterator[DecodedBatch]:
+def _stream(
+    task: SourceTask, settings: DecoderSettings, start: int, max_batches: int | None = None
+) -> Iterator[DecodedBatch]:
     refs = _decode_remotely.options(
         num_cpus=settings.num_cpus,
         num_returns="streaming",
         _generator_backpressure_num_objects=settings.batches_in_flight,
-    ).remote(task, settings.job, start)
+    ).remote(task, settings.job, start, max_batches)
     for ref in refs:
         yield ray.get(ref)
 
 
 def _decode_alone(task: SourceTask, settings: DecoderSettings, position: int) -> DecodedBatch | None:
-    try:
-        return next(islice(_stream(task, settings, position), 1), None)
-    except (WorkerCrashedError, OutOfMemoryError):
-        return _crashed(task, settings.job, position)
+    """One picture in a process that decodes no other: a process that went on would die of the next one, and take the
+    answer about this one with it. None at the end of the task."""
+    for _ in range(_LONE_TRIES):
+        try:
+            return next(_stream(task, settings, position, max_batches=1), None)
+        except (WorkerCrashedError, OutOfMemoryError):
+            continue
+    return _crashed(task, settings.job, position)
 
 
 def _crashed(task: SourceTask, job: DecodeJob, position: int) -> DecodedBatch:
