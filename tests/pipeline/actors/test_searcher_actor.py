@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import ray
 
 from pipeline.actors.searcher_actor import actor_port, start_searchers, stop_searchers
 from pipeline.errors import SearchError, UnknownName, UsageError
@@ -15,15 +13,8 @@ from pipeline.shard_index.shard_searcher import SearcherSpec, ShardSearcher
 from tests.oracles import same_answer
 from tests.pipeline.shard_index.index_examples import build_example, make_corpus, make_queries
 
-pytestmark = pytest.mark.ray
+pytestmark = pytest.mark.usefixtures("local_ray")
 CORPUS = make_corpus(20)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _local_ray() -> Iterator[None]:
-    ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
 
 
 @pytest.fixture
@@ -58,5 +49,5 @@ def test_open_errors_keep_their_type_and_stop_the_actors(spec: SearcherSpec) -> 
 
 
 def test_too_few_cpus_are_said(spec: SearcherSpec) -> None:
-    with pytest.raises(SearchError, match=r"[12] of 2 searchers did not start within 3 s; each needs one CPU"):
-        start_searchers([spec, spec], deadline_seconds=3)
+    with pytest.raises(SearchError, match=r"[1-3] of 3 searchers did not start within 3 s; each needs one CPU"):
+        start_searchers([spec, spec, spec], deadline_seconds=3)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
-import ray
 
 from operators.search.hamming_flat import search_flat
 from pipeline.errors import CorruptFile, ModelMismatch, SearchError, UnknownName
@@ -32,13 +30,6 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> PictureCatalog:
     made = make_picture_catalog(str(tmp_path_factory.mktemp("catalog")))
     build_index(BuildSettings(catalog=made.catalog, collection="pictures", index="photos", num_shards=3))
     return made
-
-
-@pytest.fixture(scope="module")
-def local_ray() -> Iterator[None]:
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
 
 
 def ask_everything(session: SearchSession, pictures: PictureCatalog) -> list[SearchAnswer]:
