@@ -159,6 +159,8 @@ def _import_transformers() -> Any:
         raise InvalidSetting(
             "features", "backbone", "transformers installed; run: pip install 'bitquarry[backbones]'"
         ) from error
+    # Its bar of loading weights would stand in the middle of the caller's output.
+    transformers.logging.disable_progress_bar()
     return transformers
 
 

@@ -110,6 +110,26 @@ def test_without_transformers_the_extra_is_named(vit: str, monkeypatch: pytest.M
         BackboneNetwork(vit, pooling="cls", device="cpu")
 
 
+def test_threads_change_no_bit_and_stay_as_they_were(tmp_path: Path) -> None:
+    """The convolutions of this network split their sums by threads, unless they are held to one."""
+    from transformers import ResNetConfig, ResNetModel
+
+    config = ResNetConfig(embedding_size=64, hidden_sizes=[256, 512], depths=[1, 1])
+    ResNetModel(config).save_pretrained(save_tiny_resnet(tmp_path))
+    network = BackboneNetwork(str(tmp_path), pooling="pooler", device="cpu")
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 112, 112, 3), dtype=np.uint8)
+    kept = torch.get_num_threads()
+    answers = []
+    try:
+        for num_threads in (1, 2):
+            torch.set_num_threads(num_threads)
+            answers.append(network.forward(pixels))
+            assert torch.get_num_threads() == num_threads
+    finally:
+        torch.set_num_threads(kept)
+    np.testing.assert_array_equal(answers[0], answers[1])
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_gpu_agrees_with_cpu(vit: str, pixels: np.ndarray) -> None:
