@@ -41,6 +41,8 @@ def run_command(command: Callable[[], object]) -> int:
         return _say(str(error), EXIT_USAGE)
     except BrokenPipeError:
         return EXIT_FAILED
+    if result == EXIT_INTERRUPTED:  # what Typer makes of Ctrl-C
+        return _interrupted()
     return result if isinstance(result, int) else EXIT_OK
 
 
