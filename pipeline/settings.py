@@ -44,7 +44,7 @@ class DecodeSettings(_Section):
 
 
 class SourceDefaults(_Section):
-    task_items: int = Field(default=2048, ge=1, le=2**19, description="items per task, the unit of progress")
+    task_items: int = Field(default=512, ge=1, le=2**19, description="items per task, the unit of progress")
 
 
 class SearchSettings(_Section):
