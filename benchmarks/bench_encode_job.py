@@ -73,7 +73,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--width", type=int, default=1600)
     parser.add_argument("--height", type=int, default=1200)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--task-items", type=int, default=2048)
+    parser.add_argument("--task-items", type=int, default=512)
     parser.add_argument("--hardware", default=hardware_name(), help="part of the name of the result file")
     parser.add_argument("--folder", type=Path, default=RESULTS_FOLDER, help="where the result file goes")
     parser.add_argument(

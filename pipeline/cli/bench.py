@@ -30,18 +30,16 @@ def encode(
         "bench-data"
     ),
     num_photos: Annotated[int, typer.Option("--photos", help="JPEG files to encode.", min=1)] = 20_000,
-    width: Annotated[int, typer.Option("--width", help="Of a photo, in pixels.", min=64)] = 1024,
-    height: Annotated[int, typer.Option("--height", help="Of a photo, in pixels.", min=64)] = 768,
+    width: Annotated[int, typer.Option("--width", help="Of a photo, in pixels.", min=64)] = 1600,
+    height: Annotated[int, typer.Option("--height", help="Of a photo, in pixels.", min=64)] = 1200,
     repeats: Annotated[int, typer.Option("--repeats", help="Runs of the job, and of the loops.", min=1)] = 3,
-    task_items: Annotated[
-        int, typer.Option("--task-items", help="Items per task, the unit of progress.", min=1)
-    ] = 2048,
+    task_items: Annotated[int, typer.Option("--task-items", help="Items per task, the unit of progress.", min=1)] = 512,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same photos.")] = 0,
     as_json: options.AsJson = False,
 ) -> int:
     """The whole `encode` command against one bare loop per core that decodes, hashes and writes the same photos.
 
-    The photos are made once, about 190 KB each at the default size: 4 GB for 20,000.
+    The photos are made once, about 430 KB each at the default size: 9 GB for 20,000.
     """
     from pipeline.jobs.bench_encode import BenchEncodeSettings, bench_encode
     from pipeline.sample_corpus.photo_corpus import PhotoCorpusSettings

@@ -57,6 +57,8 @@ class LoopTimes:
 
 
 class BareLoop:
+    """One process's share of the work, with the model loaded."""
+
     def __init__(self, share: LoopShare) -> None:
         self._share = share
         self._store = LocalStore()
@@ -114,6 +116,7 @@ class BareLoop:
 
 
 def main() -> None:
+    """Encode the share in the JSON file that the command line names."""
     share = LoopShare(**json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
     times = BareLoop(share).run()
     Path(share.finished).write_text(json.dumps(asdict(times)), encoding="utf-8")

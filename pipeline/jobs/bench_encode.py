@@ -34,8 +34,8 @@ _RAY_WORKER_NICENESS = 15
 class BenchEncodeSettings:
     """`command`: how to start bitquarry. Photos are kept below `data_dir` and used again; the rest is removed.
 
-    The model is LSH on HOG with `num_bits` bits; ITQ costs the same in encoding, and more in fitting. Job and loops each
-    run `num_repeats` times, by turns.
+    The model is LSH on HOG with `num_bits` bits; ITQ costs the same in encoding, and more in fitting. Job and loops run
+    `num_repeats` times each, by turns.
     """
 
     command: tuple[str, ...]
@@ -43,7 +43,7 @@ class BenchEncodeSettings:
     photos: PhotoCorpusSettings
     num_repeats: int = 3
     num_bits: int = 64
-    task_items: int = 2048
+    task_items: int = 512
 
 
 @dataclass(frozen=True, kw_only=True)
