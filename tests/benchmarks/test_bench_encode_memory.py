@@ -1,0 +1,31 @@
+from pathlib import Path
+
+from benchmarks.bench_encode_memory import copies_of, growth_faults, summarise
+
+_MIB = 2**20
+
+
+def test_copies_have_other_keys_and_the_same_content(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    (folder / "0000").mkdir(parents=True)
+    (folder / "0000" / "1.jpg").write_bytes(b"photo")
+    copies = copies_of(folder, 3)
+    assert sorted(path.relative_to(copies).as_posix() for path in copies.rglob("*.jpg")) == [
+        "0/0000/1.jpg",
+        "1/0000/1.jpg",
+        "2/0000/1.jpg",
+    ]
+    assert (copies / "2/0000/1.jpg").samefile(folder / "0000/1.jpg")
+    assert copies_of(folder, 3) == copies
+
+
+def test_growth_is_named_and_noise_is_not() -> None:
+    small = {"driver": (100 * _MIB, 0), "encoder": (100 * _MIB, 0), "decoder": (400 * _MIB, 0), "other": (1, 1)}
+    large = {"driver": (115 * _MIB, 0), "encoder": (117 * _MIB, 0), "decoder": (439 * _MIB, 0)}
+    assert growth_faults(small, large) == ["encoder: 100 MiB, then 117 MiB"]
+
+
+def test_figures_are_named_by_size_and_role() -> None:
+    figures = summarise({20: [{"driver": (5, 7)}, {"driver": (9, 8)}]})
+    assert set(figures) == {"20.driver.uss_bytes", "20.driver.rss_bytes"}
+    assert figures["20.driver.uss_bytes"].median == 7
