@@ -55,13 +55,12 @@ def encode(
         encode__num_encoders=encoders,
         ray__address=ray_address,
     )
+    columns = options.Columns(bytes_column, uri_column, key_column, label_column)
     request = EncodeRequest(
         catalog=options.catalog_of(settings),
         collection=collection,
         model=model,
-        source=options.source_settings(
-            settings, source, source_kind, bytes_column, uri_column, key_column, label_column, carry
-        ),
+        source=options.source_settings(settings, source, source_kind, columns, carry),
     )
     with EncodeProgress() as progress:
         report = encode_collection(request, settings, progress)
@@ -89,13 +88,12 @@ def plan(
     from pipeline.jobs.plan_encode import plan_encode
 
     settings = options.settings_from(config, catalog=catalog, source__task_items=task_items)
+    columns = options.Columns(bytes_column, uri_column, key_column, label_column)
     request = EncodeRequest(
         catalog=options.catalog_of(settings),
         collection=collection,
         model=model,
-        source=options.source_settings(
-            settings, source, source_kind, bytes_column, uri_column, key_column, label_column, carry
-        ),
+        source=options.source_settings(settings, source, source_kind, columns, carry),
     )
     work = plan_encode(request, settings)
     say(json.dumps(asdict(work)) if as_json else _planned(work))

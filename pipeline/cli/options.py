@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -79,26 +79,21 @@ def _existing_bucket(catalog: str) -> str:
     return catalog
 
 
+class Columns(NamedTuple):
+    """The column options, as given."""
+
+    bytes_column: str | None
+    uri_column: str | None
+    key_column: str | None
+    label_column: str | None
+
+
 def source_settings(
-    settings: Settings,
-    uri: str,
-    kind: str,
-    bytes_column: str | None,
-    uri_column: str | None,
-    key_column: str | None,
-    label_column: str | None,
-    carry: list[str] | None = None,
+    settings: Settings, uri: str, kind: str, columns: Columns, carry: list[str] | None = None
 ) -> SourceSettings:
     """What the source options say, with the settings' task size."""
     return SourceSettings(
-        uri=uri,
-        kind=kind,
-        bytes_column=bytes_column,
-        uri_column=uri_column,
-        key_column=key_column,
-        label_column=label_column,
-        carry=tuple(carry or ()),
-        task_items=settings.source.task_items,
+        uri=uri, kind=kind, **columns._asdict(), carry=tuple(carry or ()), task_items=settings.source.task_items
     )
 
 

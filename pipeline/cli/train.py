@@ -43,19 +43,19 @@ def train(
 
     settings = options.settings_from(config, catalog=catalog, ray__address=ray_address)
     catalog_uri = options.catalog_of(settings, may_be_new=True)
+    columns = options.Columns(bytes_column, uri_column, key_column, label_column)
     request = FitRequest(
         method=method,
         num_bits=num_bits,
         features=features,
-        source=options.source_settings(
-            settings, source, source_kind, bytes_column, uri_column, key_column, label_column
-        ),
+        source=options.source_settings(settings, source, source_kind, columns),
         feature_settings=options.parse_settings(feature_set, "--feature-set"),
         hasher_settings=options.parse_settings(method_set, "--method-set"),
         sample_items=sample_items,
         seed=seed,
         limits=DecodeLimits(max_bytes=settings.decode.max_bytes, max_pixels=settings.decode.max_pixels),
     )
+    columns = options.Columns(bytes_column, uri_column, key_column, label_column)
     request = check_training(name, request)  # a wrong name, setting or source is told before Ray starts
     with ray_session(settings.ray):
         stored = train_model(catalog_uri, name, request)

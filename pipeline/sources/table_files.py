@@ -51,6 +51,7 @@ def table_files(uri: str) -> TableFiles:
 
 
 def is_delta_table(uri: str) -> bool:
+    """Whether the folder or prefix holds a Delta log. Raises `StorageError`."""
     log = join_uri(uri, "_delta_log")
     if scheme_of(uri) != "s3":
         return Path(log).is_dir()
