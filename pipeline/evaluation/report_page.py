@@ -43,6 +43,19 @@ class _Line:
     note: str = ""
 
 
+_HEALTH_NAMES = {
+    "num_items": "items",
+    "num_bits": "bits per code",
+    "min_share_of_ones": "least balanced bit towards 0: share of ones",
+    "max_share_of_ones": "least balanced bit towards 1: share of ones",
+    "mean_bit_entropy": "mean entropy of a bit (1 is best)",
+    "mean_abs_correlation": "mean absolute correlation of two bits (0 is best)",
+    "num_constant_bits": "bits that never change",
+    "num_distinct_codes": "distinct codes",
+    "largest_share": "share of items with the most frequent code",
+}
+
+
 def render_report_page(reports: Sequence[RetrievalReport], *, title: str = "Retrieval quality") -> str:
     """HTML of all `reports`: metrics, curves, code health, pictures. Raises `UsageError` when there is none."""
     if not reports:
@@ -83,7 +96,7 @@ def _metric_lines(reports: Sequence[RetrievalReport]) -> list[_Line]:
 def _health_lines(reports: Sequence[RetrievalReport]) -> list[_Line]:
     figures = [asdict(report.code_health) for report in reports]
     lines = [
-        _Line(name=name.replace("_", " "), cells=[_Cell(text=_figure(health[name])) for health in figures])
+        _Line(name=_HEALTH_NAMES[name], cells=[_Cell(text=_figure(health[name])) for health in figures])
         for name in figures[0]
     ]
     fractions = [report.measurement.candidate_fraction for report in reports]

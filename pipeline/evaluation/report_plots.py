@@ -68,7 +68,7 @@ def _plot(curves: Sequence[Curve], frame: PlotFrame) -> str:
 
 def _dress(axes: Axes, frame: PlotFrame) -> None:
     axes.set_xlabel(frame.x_label, color=_INK)
-    axes.set_ylabel(frame.y_label, color=_INK)
+    axes.set_ylabel(frame.y_label, color=_INK, labelpad=8)
     axes.set_ylim(0, 1.02)
     if frame.log_x:
         axes.set_xscale("log")

@@ -137,13 +137,19 @@ def evaluate_codes(labelled: LabelledCodes, subject: IndexSubject, sampling: Ind
     )
 
 
+def _sample_in_words(num_queries: int, num_items: int) -> str:
+    if num_queries == num_items:
+        return f"each of its {num_items:,} items"
+    return f"a seeded sample of {num_queries:,} of its {num_items:,} items"
+
+
 def _describe(
     labelled: LabelledCodes, rows: NDArray[np.int64], subject: IndexSubject, sampling: IndexSampling
 ) -> RunDescription:
     return RunDescription(
         protocol=subject.name,
         protocol_summary=(
-            f"queries: a seeded sample of {len(rows):,} of its {len(labelled.codes):,} items; "
+            f"queries: {_sample_in_words(len(rows), len(labelled.codes))}; "
             "database: all the others; relevant: same label"
         ),
         features=subject.features,
