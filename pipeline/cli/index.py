@@ -114,7 +114,7 @@ def list_indexes(
             rows.append((index, generation, manifest.num_rows, manifest.num_bits, manifest.model_id, pointing))
     headings = ("index", "generation", "num_rows", "num_bits", "model_id", "aliases")
     if as_json:
-        say(json.dumps([dict(zip(headings, row, strict=True)) for row in rows]))
+        say(json.dumps({"generations": [dict(zip(headings, row, strict=True)) for row in rows]}))
     else:
         say(table(headings, [(*row[:-1], ",".join(row[-1])) for row in rows]) if rows else "no index yet")
     return EXIT_OK

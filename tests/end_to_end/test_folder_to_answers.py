@@ -79,7 +79,7 @@ def test_encode_again_does_nothing(folder_run: FolderRun) -> None:
 
 def test_index_is_whole_and_listed(folder_run: FolderRun) -> None:
     verified = folder_run.run.json("index", "verify", "--index", "photos")
-    listed = folder_run.run.json("index", "list")
+    listed = folder_run.run.json("index", "list")["generations"]
     assert verified["problems"] == []
     assert verified["num_rows"] == folder_run.built["num_rows"] == NUM_PICTURES
     assert [(row["index"], row["generation"], row["aliases"]) for row in listed] == [

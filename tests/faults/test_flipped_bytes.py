@@ -48,7 +48,7 @@ def test_a_damaged_code_shard_is_not_indexed(catalog: Path, position: int) -> No
     flip_byte(damaged, position)
     line = command_line.complaint(*BUILD, "-C", catalog, exit_code=1)
     assert f"{damaged} is corrupt" in line
-    listed = json.loads(command_line.run("index", "list", "-C", catalog, "--json"))
+    listed = json.loads(command_line.run("index", "list", "-C", catalog, "--json"))["generations"]
     assert len(listed) == 1, "a generation was made of damaged codes"
 
 

@@ -234,6 +234,7 @@ def test_json_is_one_object(desk: Desk) -> None:
     for words in (
         ("status", "-C", desk.catalog),
         ("alias", "list", *index),
+        ("index", "list", "-C", desk.catalog),
         ("index", "verify", *index),
         ("query", *index, "--code", CODE[:3] + "0"),
         ("plan", "-C", desk.catalog, "-c", "c", "-m", "lsh12", "-s", folder / "pictures"),
