@@ -105,8 +105,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--photos", type=int, default=20_000, help="of the small corpus; the large one has 5 times as many"
     )
-    parser.add_argument("--width", type=int, default=1024)
-    parser.add_argument("--height", type=int, default=768)
+    parser.add_argument("--width", type=int, default=320)
+    parser.add_argument("--height", type=int, default=240)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--hardware", default=hardware_name(), help="part of the name of the result file")
     parser.add_argument("--folder", type=Path, default=RESULTS_FOLDER, help="where the result file goes")
