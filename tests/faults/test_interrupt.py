@@ -107,8 +107,8 @@ def test_control_c_keeps_what_is_finished(corpus: EncodeCorpus, open_terminal: l
     assert report["num_rows"] == len(content.codes)
 
     rerun = command_line.start(*corpus.encode("interrupted"))
-    _, complaints = rerun.communicate(timeout=200)
-    assert rerun.returncode in (0, 3), complaints  # 3 where a broken picture was among the rest
+    _, rerun_complaints = rerun.communicate(timeout=200)
+    assert rerun.returncode in (0, 3), rerun_complaints  # 3 where a broken picture was among the rest
     corpus.assert_undisturbed("interrupted")
 
 
