@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import bench, demo, encode, evaluate, index, query, status, train
+from pipeline.cli import bench, demo, encode, evaluate, index, query, rejects, status, train
 from pipeline.cli.failures import run_command
 
 app = typer.Typer(
@@ -58,6 +58,7 @@ app.command(rich_help_panel=_SEARCH)(query.query)
 app.command(rich_help_panel=_SEARCH)(query.search_batch)
 app.command(rich_help_panel=_MEASURE)(evaluate.evaluate)
 app.command(rich_help_panel=_MEASURE)(status.status)
+app.command(rich_help_panel=_MEASURE)(rejects.rejects)
 app.add_typer(bench.bench_app, name="bench", rich_help_panel=_MEASURE)
 
 

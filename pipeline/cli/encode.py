@@ -110,7 +110,7 @@ def _summary(report: RunReport, catalog: str) -> str:
         lines.append(f"{report.num_superseded_tasks:,} tasks that the source no longer has were removed")
     if report.num_rejects:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in report.rejects_by_reason.most_common())
-        lines.append(f"rejects by reason: {reasons}; see {catalog}/collections/{report.collection}/rejects")
+        lines.append(f"rejects by reason: {reasons}; see `bitquarry rejects --collection {report.collection}`")
     if report.num_items:
         lines.append(
             f"{report.num_items / report.wall_seconds:,.0f} items/s over {report.wall_seconds:.1f} s "

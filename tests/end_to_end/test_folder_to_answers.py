@@ -152,6 +152,13 @@ def test_status_counts_what_is_there(folder_run: FolderRun) -> None:
     ]
 
 
+def test_rejects_are_listed_with_their_reason(folder_run: FolderRun) -> None:
+    listed = folder_run.run.json("rejects", "--collection", "photos")["rejects"]
+    assert {item["key"] for item in listed} == folder_run.broken
+    assert {(item["stage"], item["reason"]) for item in listed} == {("decode", "undecodable")}
+    assert folder_run.run.json("rejects", "--collection", "photos", "--reason", "too_large")["rejects"] == []
+
+
 def test_brute_force_goes_red_on_one_wrong_bit(folder_run: FolderRun) -> None:
     """Self-test of the reference: another code, another order of ties, or a lost row changes its answer."""
     id_, _, code = folder_run.row(QUERY_KEY)

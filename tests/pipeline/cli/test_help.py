@@ -24,7 +24,10 @@ COMMANDS = dict(walk(ROOT))
 
 
 def test_the_promised_commands_exist() -> None:
-    promised = {"train", "encode", "plan", "query", "search-batch", "evaluate", "status", "demo", "index", "alias"}
+    promised = {"train", "encode", "plan", "query", "search-batch", "evaluate", "status", "demo", "index", "alias"} | {
+        "rejects",
+        "bench",
+    }
     assert promised <= {path[0] for path in COMMANDS if path}
     assert {("index", "build"), ("index", "verify"), ("index", "list"), ("alias", "rollback")} <= COMMANDS.keys()
 
