@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,11 +11,13 @@ import ray
 
 from pipeline.actors.decoder_task import DecoderSettings, decoded_batches
 from pipeline.code_shards.encoded_task import EncodedTask
+from pipeline.encoding.decoded_batch import DecodedBatch
 from pipeline.encoding.encode_order import EncodeOrder
 from pipeline.encoding.task_encoder import ShardTarget, TaskEncoder
 from pipeline.errors import MissingAccelerator, ModelMismatch
 from pipeline.model_store.model_store import ModelStore
 from pipeline.object_store.open_store import open_store
+from pipeline.sources.source import SourceTask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +28,17 @@ class EncoderSpec:
     model_id: str
     model_fingerprint: str
     device: str
+    num_decoders: int
     target: ShardTarget
     decoder: DecoderSettings
 
 
 class EncoderActor:
-    """Holds the model; encodes several tasks at a time, each fed by a decoder of its own."""
+    """Holds the model; encodes several tasks at a time, each fed by a decoder of its own.
+
+    It is given one task more than it has decoders: while a task's last codes are written, the waiting one decodes, and
+    no core idles in between.
+    """
 
     def __init__(self, spec: EncoderSpec) -> None:
         check_device(spec.device)
@@ -38,6 +47,7 @@ class EncoderActor:
         if stored.fingerprint != spec.model_fingerprint:
             raise ModelMismatch("this job", spec.model_fingerprint, stored.fingerprint)
         self._spec = spec
+        self._decoders = threading.BoundedSemaphore(spec.num_decoders)
         self._encoder = TaskEncoder(model, store, spec.target)
 
     def ready(self) -> str:
@@ -45,8 +55,13 @@ class EncoderActor:
         return self._spec.device
 
     def encode(self, order: EncodeOrder) -> EncodedTask:
-        batches = decoded_batches(order.task, self._spec.decoder)
-        return self._encoder.encode(order, batches, encoded_at=datetime.now(UTC).replace(microsecond=0))
+        return self._encoder.encode(
+            order, self._decoded(order.task), encoded_at=datetime.now(UTC).replace(microsecond=0)
+        )
+
+    def _decoded(self, task: SourceTask) -> Iterator[DecodedBatch]:
+        with self._decoders:
+            yield from decoded_batches(task, self._spec.decoder)
 
 
 # Ray's decorator hides a class's types; the plain class stays callable in tests.

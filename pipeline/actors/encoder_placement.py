@@ -18,6 +18,11 @@ class EncoderPlacement:
     encoder_num_cpus: float
     decoders_per_encoder: int
 
+    @property
+    def tasks_per_encoder(self) -> int:
+        """One more than decoders: it waits for the next decoder that is done, see `EncoderActor`."""
+        return self.decoders_per_encoder + 1
+
 
 def place_encoders(settings: EncodeSettings, *, uses_accelerator: bool) -> EncoderPlacement:
     """One encoder per GPU, or one per four CPUs; the remaining CPUs decode.

@@ -144,7 +144,7 @@ def _encoder_pool(
         _encode_remotely,
         PoolSettings(
             num_actors=placement.num_encoders,
-            slots_per_actor=placement.decoders_per_encoder,
+            slots_per_actor=placement.tasks_per_encoder,
             task_attempts=settings.encode.task_attempts,
         ),
     )
@@ -160,7 +160,7 @@ def _encoder_maker(spec: EncoderSpec, placement: EncoderPlacement) -> Callable[[
         return RemoteEncoderActor.options(
             num_gpus=1 if spec.device == "cuda" else 0,
             num_cpus=placement.encoder_num_cpus,
-            max_concurrency=placement.decoders_per_encoder + 1,
+            max_concurrency=placement.tasks_per_encoder + 1,  # and one call of `ready`
         ).remote(spec)
 
     return make
@@ -172,6 +172,7 @@ def _encoder_spec(target: EncodeTarget, placement: EncoderPlacement, settings: S
         model_id=target.model.model_id,
         model_fingerprint=target.model.fingerprint,
         device=placement.device,
+        num_decoders=placement.decoders_per_encoder,
         target=ShardTarget(
             collection_uri=target.request.collection_uri,
             identity=target.identity,

@@ -57,6 +57,7 @@ def _spec(folder: Path, *, device: str, fingerprint: str | None = None) -> Encod
         model_id=stored.model_id,
         model_fingerprint=fingerprint or stored.fingerprint,
         device=device,
+        num_decoders=1,
         target=ShardTarget(
             collection_uri=str(folder / "photos"), identity=identity, source_id="5" * 16, settings_sha256="0" * 64
         ),
