@@ -38,7 +38,9 @@ def summarise(result: EncodeBenchResult) -> dict[str, Measurement]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
-    photos = PhotoCorpusSettings(num_photos=options.photos, width=options.width, height=options.height)
+    photos = PhotoCorpusSettings(
+        num_photos=options.photos, num_copies=options.copies, width=options.width, height=options.height
+    )
     result = bench_encode(
         BenchEncodeSettings(
             command=COMMAND,
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     facts = result.to_json()
     print(json.dumps(facts))
     file = measured_here(
-        f"encode-job-{photos.width}x{photos.height}",
+        f"encode-job-{photos.num_files}x{photos.width}x{photos.height}",
         options.hardware,
         settings={name: facts[name] for name in _SETTINGS},
         results=summarise(result),
@@ -62,7 +64,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if facts["ratio"] >= REQUIRED_RATIO else 1
 
 
-_SETTINGS = ("comparator_is", "num_pictures", "picture_pixels", "model", "task_items", "job_bottleneck", "rounds")
+_SETTINGS = (
+    "comparator_is",
+    "num_pictures",
+    "num_copies_of_each",
+    "picture_pixels",
+    "model",
+    "task_items",
+    "job_bottleneck",
+    "rounds",
+)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -70,9 +81,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--data-dir", type=Path, default=Path("bench-data"), help="where the photos are kept")
     parser.add_argument("--photos", type=int, default=20_000)
+    parser.add_argument("--copies", type=int, default=2, help="names that each photo stands under")
     parser.add_argument("--width", type=int, default=1600)
     parser.add_argument("--height", type=int, default=1200)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--task-items", type=int, default=512)
     parser.add_argument("--hardware", default=hardware_name(), help="part of the name of the result file")
     parser.add_argument("--folder", type=Path, default=RESULTS_FOLDER, help="where the result file goes")

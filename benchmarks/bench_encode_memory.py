@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.bitquarry_command import COMMAND, run_bitquarry
@@ -26,18 +27,6 @@ NUM_COPIES = 5
 ALLOWED_GROWTH = 1.1
 ALLOWED_BYTES = 16 * 2**20
 _Peaks = Mapping[str, tuple[int, int]]
-
-
-def copies_of(folder: Path, num_copies: int) -> Path:
-    """A folder beside `folder` that holds all its photos `num_copies` times, as hard links; made unless it is there."""
-    copies = folder.with_name(f"{folder.name}-x{num_copies}")
-    if not copies.exists():
-        partial = folder.with_name(f".{copies.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        for copy in range(num_copies):
-            shutil.copytree(folder, partial / str(copy), copy_function=os.link)
-        partial.replace(copies)
-    return copies
 
 
 def peaks_of_encode(catalog: Path, source: Path, num_items: int) -> _Peaks:
@@ -75,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     photos = PhotoCorpusSettings(num_photos=options.photos, width=options.width, height=options.height)
     folder = make_photo_corpus(options.data_dir.resolve(), photos)
-    sources = {photos.num_photos: folder, photos.num_photos * NUM_COPIES: copies_of(folder, NUM_COPIES)}
+    copied = replace(photos, num_copies=NUM_COPIES)
+    sources = {photos.num_files: folder, copied.num_files: make_photo_corpus(options.data_dir.resolve(), copied)}
     peaks: dict[int, list[_Peaks]] = {num_items: [] for num_items in sources}
     for repeat in range(options.repeats):
         catalog = options.data_dir.resolve() / f"memory-{os.getpid()}-{repeat}"

@@ -29,7 +29,10 @@ def encode(
     data_dir: Annotated[Path, typer.Option("--data-dir", help="Where the photos are kept for the next time.")] = Path(
         "bench-data"
     ),
-    num_photos: Annotated[int, typer.Option("--photos", help="JPEG files to encode.", min=1)] = 20_000,
+    num_photos: Annotated[int, typer.Option("--photos", help="Different JPEG pictures.", min=1)] = 20_000,
+    copies: Annotated[
+        int, typer.Option("--copies", help="Names that each photo stands under: more files on the same disk.", min=1)
+    ] = 2,
     width: Annotated[int, typer.Option("--width", help="Of a photo, in pixels.", min=64)] = 1600,
     height: Annotated[int, typer.Option("--height", help="Of a photo, in pixels.", min=64)] = 1200,
     repeats: Annotated[int, typer.Option("--repeats", help="Runs of the job, and of the loops.", min=1)] = 3,
@@ -47,7 +50,7 @@ def encode(
     settings = BenchEncodeSettings(
         command=(sys.executable, "-m", "pipeline.cli.app"),
         data_dir=data_dir.resolve(),
-        photos=PhotoCorpusSettings(num_photos=num_photos, width=width, height=height, seed=seed),
+        photos=PhotoCorpusSettings(num_photos=num_photos, num_copies=copies, width=width, height=height, seed=seed),
         num_repeats=repeats,
         task_items=task_items,
     )

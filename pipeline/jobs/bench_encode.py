@@ -69,7 +69,7 @@ class EncodeBenchResult:
 
     def rates(self, name: str) -> list[float]:
         """Pictures per second of each round, by a field of `EncodeRound`."""
-        return [self.settings.photos.num_photos / getattr(each, name) for each in self.rounds]
+        return [self.settings.photos.num_files / getattr(each, name) for each in self.rounds]
 
     def ratios(self, job: str, loop: str) -> list[float]:
         """The job's rate over the loop's, round by round."""
@@ -84,7 +84,8 @@ class EncodeBenchResult:
             **_compared(self, "job_seconds", "loop_seconds"),
             "without_startup": _compared(self, "job_working_seconds", "loop_working_seconds"),
             "comparator_is": f"{self.num_processes} plain processes: the same decode, features, hash and Parquet write",
-            "num_pictures": photos.num_photos,
+            "num_pictures": photos.num_files,
+            "num_copies_of_each": photos.num_copies,
             "picture_pixels": [photos.width, photos.height],
             "model": f"hog + lsh, {self.settings.num_bits} bits",
             "task_items": self.settings.task_items,

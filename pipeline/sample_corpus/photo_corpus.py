@@ -32,19 +32,33 @@ _COMPLETE = "corpus.json"
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoCorpusSettings:
-    """`num_photos` files of `width` x `height` pixels. Photo number i is the same for any `num_photos`."""
+    """`num_photos` pictures of `width` x `height` pixels. Photo number i is the same for any `num_photos`.
+
+    Each photo stands under `num_copies` names, as hard links: more items in the same room on the disk.
+    """
 
     num_photos: int
+    num_copies: int = 1
     width: int = 1024
     height: int = 768
     seed: int = 0
 
+    @property
+    def num_files(self) -> int:
+        return self.num_photos * self.num_copies
+
 
 def make_photo_corpus(data_dir: Path, settings: PhotoCorpusSettings) -> Path:
-    """The corpus's folder below `data_dir`, made now unless it is there: `<folder>/<thousand>/<number>.jpg`.
+    """The corpus's folder below `data_dir`, made now unless it is there: `<folder>/<thousand>/<number>.jpg`, and with
+    copies `<folder>/<copy>/<thousand>/<number>.jpg`.
 
     Written beside and renamed when it is whole, so that a killed maker leaves nothing that looks like a corpus.
     """
+    photos = _make_photos(data_dir, settings)
+    return photos if settings.num_copies == 1 else _link_copies(photos, settings.num_copies)
+
+
+def _make_photos(data_dir: Path, settings: PhotoCorpusSettings) -> Path:
     name = f"photos-{settings.num_photos}-{settings.width}x{settings.height}-seed{settings.seed}"
     folder = data_dir / name
     if (folder / _COMPLETE).exists():
@@ -63,6 +77,17 @@ def make_photo_corpus(data_dir: Path, settings: PhotoCorpusSettings) -> Path:
                 pass
     (partial / _COMPLETE).write_text(json.dumps(asdict(settings)) + "\n", encoding="utf-8")
     partial.replace(folder)
+    return folder
+
+
+def _link_copies(photos: Path, num_copies: int) -> Path:
+    folder = photos.with_name(f"{photos.name}-x{num_copies}")
+    if not folder.exists():
+        partial = photos.with_name(f".{folder.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        for copy in range(num_copies):
+            shutil.copytree(photos, partial / str(copy), copy_function=os.link)
+        partial.replace(folder)
     return folder
 
 

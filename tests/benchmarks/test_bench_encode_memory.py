@@ -1,22 +1,6 @@
-from pathlib import Path
-
-from benchmarks.bench_encode_memory import copies_of, growth_faults, summarise
+from benchmarks.bench_encode_memory import growth_faults, summarise
 
 _MIB = 2**20
-
-
-def test_copies_have_other_keys_and_the_same_content(tmp_path: Path) -> None:
-    folder = tmp_path / "photos"
-    (folder / "0000").mkdir(parents=True)
-    (folder / "0000" / "1.jpg").write_bytes(b"photo")
-    copies = copies_of(folder, 3)
-    assert sorted(path.relative_to(copies).as_posix() for path in copies.rglob("*.jpg")) == [
-        "0/0000/1.jpg",
-        "1/0000/1.jpg",
-        "2/0000/1.jpg",
-    ]
-    assert (copies / "2/0000/1.jpg").samefile(folder / "0000/1.jpg")
-    assert copies_of(folder, 3) == copies
 
 
 def test_growth_is_named_and_noise_is_not() -> None:

@@ -65,6 +65,16 @@ def test_what_a_killed_maker_left_is_made_anew(tmp_path: Path, monkeypatch: pyte
     assert len(_photos(make_photo_corpus(tmp_path, _SMALL))) == 5
 
 
+def test_copies_are_other_names_of_the_same_photos(tmp_path: Path) -> None:
+    photos = make_photo_corpus(tmp_path, _SMALL)
+    settings = replace(_SMALL, num_copies=3)
+    copies = make_photo_corpus(tmp_path, settings)
+    assert len(_photos(copies)) == settings.num_files == 15
+    for name in _photos(photos):
+        assert all((copies / str(copy) / name).samefile(photos / name) for copy in range(3))
+    assert make_photo_corpus(tmp_path, settings) == copies
+
+
 def test_folders_are_written_by_several_processes(tmp_path: Path) -> None:
     few = _photos(make_photo_corpus(tmp_path, _SMALL))
     many = _photos(make_photo_corpus(tmp_path, replace(_SMALL, num_photos=1001)))
