@@ -25,7 +25,7 @@ GUIDES = {
     "models": "model dino32@1: itq on backbone",
     "search": "every byte is as it was written",
     "catalog": "num_rows",
-    "operations": "'reason': 'undecodable'",
+    "operations": "fruit/broken.jpg: decode, undecodable",
 }
 
 # Blocks that no test runs, by page and first line, with the reason.
