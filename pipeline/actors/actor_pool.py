@@ -23,7 +23,8 @@ Result = TypeVar("Result")
 class PoolSettings:
     """`slots_per_actor` tasks run in an actor at a time; a task that raises is tried `task_attempts` times.
 
-    A task whose actor dies is tried slots_per_actor times as often: one deadly task takes its neighbours' tries too.
+    A task whose actor dies is tried again slots_per_actor times as often: one deadly task takes its neighbours' tries
+    too.
     """
 
     num_actors: int
@@ -114,8 +115,8 @@ class ActorPool(Generic[Task, Result]):
         """Try a failed task again, on a new actor if its own died."""
         died = isinstance(error, RayActorError)
         num_errors, num_deaths = running.num_errors + (not died), running.num_deaths + died
-        attempts = self._settings.task_attempts
-        if num_errors >= attempts or num_deaths >= attempts * self._settings.slots_per_actor:
+        retries = self._settings.task_attempts - 1
+        if num_errors > retries or num_deaths > retries * self._settings.slots_per_actor:
             raise _final_error(error, num_errors + num_deaths)
         _log.warning("a task failed (%s), trying again", _first_line(error))
         self.num_retried_tasks += 1
