@@ -42,7 +42,7 @@ def peaks_of_encode(catalog: Path, source: Path, num_items: int) -> _Peaks:
 
 
 def growth_faults(small: _Peaks, large: _Peaks) -> list[str]:
-    """What grew, in words; empty when nothing did. Compares the memory that each process has to itself."""
+    """What grew, in words; empty when nothing did. Compares the memory that each process has allocated."""
     return [
         f"{role}: {small[role][0] / 2**20:.0f} MiB, then {large[role][0] / 2**20:.0f} MiB"
         for role in sorted(small.keys() & large.keys())
@@ -51,12 +51,12 @@ def growth_faults(small: _Peaks, large: _Peaks) -> list[str]:
 
 
 def summarise(peaks: Mapping[int, Sequence[_Peaks]]) -> dict[str, Measurement]:
-    """`<items>.<role>.uss_bytes` and `.rss_bytes`, over the repeats."""
+    """`<items>.<role>.own_bytes` and `.resident_bytes`, over the repeats."""
     return {
         f"{num_items}.{role}.{kind}_bytes": Measurement.of([float(each[role][at]) for each in repeats], "B")
         for num_items, repeats in peaks.items()
         for role in sorted(repeats[0])
-        for at, kind in enumerate(("uss", "rss"))
+        for at, kind in enumerate(("own", "resident"))
     }
 
 

@@ -21,8 +21,10 @@ _ROLES = (
 class MemoryWatch:
     """While entered, looks at the process tree below `pid` every `every_seconds`.
 
-    `peaks`: by role, the largest (uss, rss) in bytes of any one process of that role. Memory that processes share,
-    such as Ray's object store, counts in rss only. The root is the "driver"; unknown ones are "other".
+    `peaks`: by role, the largest (own, resident) in bytes of any one process of that role. Own memory is what the
+    process has allocated; libraries and Ray's object store, which it maps from files, are resident as well. (The "unique
+    set size" will not do: libraries count in it once nobody else has them open, as when Ray has ended.) The root is the
+    "driver"; unknown ones are "other".
     """
 
     def __init__(self, pid: int, *, every_seconds: float = 0.5) -> None:
@@ -46,10 +48,10 @@ class MemoryWatch:
     @property
     def peaks(self) -> dict[str, tuple[int, int]]:
         largest: dict[str, tuple[int, int]] = {}
-        for pid, (uss, rss) in self._peaks_by_pid.items():
+        for pid, (own, resident) in self._peaks_by_pid.items():
             role = self._roles.get(pid, "other")
-            old_uss, old_rss = largest.get(role, (0, 0))
-            largest[role] = (max(uss, old_uss), max(rss, old_rss))
+            old_own, old_resident = largest.get(role, (0, 0))
+            largest[role] = (max(own, old_own), max(resident, old_resident))
         return largest
 
     def _watch(self) -> None:
@@ -65,11 +67,11 @@ class MemoryWatch:
             return
         for process in processes:
             try:
-                memory, title = process.memory_full_info(), " ".join(process.cmdline())
+                memory, title = process.memory_info(), " ".join(process.cmdline())
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
-            uss, rss = self._peaks_by_pid[process.pid]
-            self._peaks_by_pid[process.pid] = (max(uss, memory.uss), max(rss, memory.rss))
+            own, resident = self._peaks_by_pid[process.pid]
+            self._peaks_by_pid[process.pid] = (max(own, memory.rss - memory.shared), max(resident, memory.rss))
             self._note_role(process.pid, title)
 
     def _note_role(self, pid: int, title: str) -> None:

@@ -11,5 +11,5 @@ def test_growth_is_named_and_noise_is_not() -> None:
 
 def test_figures_are_named_by_size_and_role() -> None:
     figures = summarise({20: [{"driver": (5, 7)}, {"driver": (9, 8)}]})
-    assert set(figures) == {"20.driver.uss_bytes", "20.driver.rss_bytes"}
-    assert figures["20.driver.uss_bytes"].median == 7
+    assert set(figures) == {"20.driver.own_bytes", "20.driver.resident_bytes"}
+    assert figures["20.driver.own_bytes"].median == 7
