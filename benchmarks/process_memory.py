@@ -22,9 +22,9 @@ class MemoryWatch:
     """While entered, looks at the process tree below `pid` every `every_seconds`.
 
     `peaks`: by role, the largest (own, resident) in bytes of any one process of that role. Own memory is what the
-    process has allocated; libraries and Ray's object store, which it maps from files, are resident as well. (The "unique
-    set size" will not do: libraries count in it once nobody else has them open, as when Ray has ended.) The root is the
-    "driver"; unknown ones are "other".
+    process has allocated; libraries and Ray's object store, which it maps from files, are resident as well. (The
+    "unique set size" will not do: libraries count in it once nobody else has them open, as when Ray has ended.) The
+    root is the "driver"; unknown ones are "other".
     """
 
     def __init__(self, pid: int, *, every_seconds: float = 0.5) -> None:

@@ -114,7 +114,7 @@ def _summary(report: RunReport, catalog: str) -> str:
     if report.num_items:
         lines.append(
             f"{report.num_items / report.wall_seconds:,.0f} items/s over {report.wall_seconds:.1f} s "
-            f"with {report.num_encoders} encoders on {report.device} and {report.num_decoders} decoders; "
+            f"on {report.device}, encoders: {report.num_encoders}, decoders: {report.num_decoders}; "
             f"bottleneck: {report.bottleneck}"
         )
     return "\n".join([*lines, f"report: {catalog}/reports/{report.job}/run_report.json"])

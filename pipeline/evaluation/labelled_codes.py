@@ -33,29 +33,32 @@ class LabelledCodes:
 
     def in_order_of_ids(self) -> LabelledCodes:
         """The same items by ascending id, so that samples and rankings do not depend on the order of shards."""
-        order = np.argsort(self.ids, kind="stable")
-        rows = order.tolist()
+        return self._take(np.argsort(self.ids, kind="stable"))
+
+    def with_labels_only(self) -> LabelledCodes:
+        """Without the items that have no label: nobody can say what is relevant to them."""
+        return self._take(np.flatnonzero([label is not None for label in self.labels]))
+
+    def _take(self, positions: NDArray[np.intp]) -> LabelledCodes:
+        rows = positions.tolist()
         return LabelledCodes(
-            codes=self.codes[order],
-            ids=self.ids[order],
+            codes=self.codes[positions],
+            ids=self.ids[positions],
             labels=[self.labels[row] for row in rows],
             keys=[self.keys[row] for row in rows],
             uris=[self.uris[row] for row in rows],
         )
 
     def require_labels(self, subject: str) -> list[tuple[str, ...]]:
-        """One label per item. Raises `UsageError` with the counts when labels are missing or all alike; `subject` names
+        """The labels, one per item. Raises `UsageError` when there are fewer than two different ones; `subject` names
         the index or collection."""
-        num_missing = sum(label is None for label in self.labels)
-        if num_missing:
-            raise UsageError(
-                f"{subject}: {num_missing:,} of {len(self.labels):,} items have no label, so nobody can say what is "
-                "relevant; encode from class folders, or name the label column of the table"
-            )
         labels: list[tuple[str, ...]] = [(label,) for label in self.labels if label is not None]
         num_labels = len(set(labels))
-        if num_labels < 2:
-            raise UsageError(f"{subject}: {len(labels):,} items with {num_labels} label; expected at least two labels")
+        if num_labels < 2 or len(labels) < len(self.labels):
+            raise UsageError(
+                f"{subject}: {len(labels):,} of {len(self.labels):,} items have a label, {num_labels} different; "
+                "expected at least two classes: encode from class folders, or name the label column of the table"
+            )
         return labels
 
     def sample_queries(self, max_queries: int, seed: int) -> NDArray[np.int64]:

@@ -116,9 +116,12 @@ def _labelled(shards: Sequence[IndexShard]) -> LabelledCodes:
 def evaluate_codes(labelled: LabelledCodes, subject: IndexSubject, sampling: IndexSampling) -> RetrievalReport:
     """Every query is an item of the index and is left out of its own ranking; relevant = same label.
 
-    Raises `UsageError` with counts when labels are missing.
+    Items without a label are left out, and counted in the report. Raises `UsageError` for fewer than two labels.
     """
+    num_items = len(labelled.codes)
     labelled = labelled.in_order_of_ids()
+    if any(label is not None for label in labelled.labels):
+        labelled = labelled.with_labels_only()
     labels = labelled.require_labels(subject.name)
     rows = labelled.sample_queries(sampling.max_queries, sampling.seed)
     started = time.perf_counter()
@@ -129,7 +132,7 @@ def evaluate_codes(labelled: LabelledCodes, subject: IndexSubject, sampling: Ind
     seconds = RunSeconds(rank_seconds=time.perf_counter() - started)
     _log.info("%s evaluated with %d queries: %s", subject.name, len(rows), seconds)
     return RetrievalReport(
-        run=_describe(labelled, rows, subject, sampling),
+        run=_describe(labelled, rows, subject, sampling, num_unlabelled=num_items - len(labelled.codes)),
         measurement=measurement,
         code_health=code_health(labelled.codes),
         seconds=seconds,
@@ -144,13 +147,19 @@ def _sample_in_words(num_queries: int, num_items: int) -> str:
 
 
 def _describe(
-    labelled: LabelledCodes, rows: NDArray[np.int64], subject: IndexSubject, sampling: IndexSampling
+    labelled: LabelledCodes,
+    rows: NDArray[np.int64],
+    subject: IndexSubject,
+    sampling: IndexSampling,
+    *,
+    num_unlabelled: int,
 ) -> RunDescription:
+    left_out = f"; left out: {num_unlabelled:,} items without a label" if num_unlabelled else ""
     return RunDescription(
         protocol=subject.name,
         protocol_summary=(
             f"queries: {_sample_in_words(len(rows), len(labelled.codes))}; "
-            "database: all the others; relevant: same label"
+            f"database: all the others; relevant: same label{left_out}"
         ),
         features=subject.features,
         feature_settings=subject.feature_settings,

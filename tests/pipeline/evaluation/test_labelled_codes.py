@@ -19,13 +19,19 @@ def _codes(labels: list[str | None], ids: list[int] | None = None) -> LabelledCo
 
 
 def test_missing_labels_are_counted() -> None:
-    with pytest.raises(UsageError, match="index photos: 2 of 3 items have no label"):
+    with pytest.raises(UsageError, match="index photos: 1 of 3 items have a label, 1 different"):
         _codes(["a", None, None]).require_labels("index photos")
 
 
 def test_one_label_alone_cannot_be_evaluated() -> None:
-    with pytest.raises(UsageError, match="2 items with 1 label"):
+    with pytest.raises(UsageError, match="2 of 2 items have a label, 1 different"):
         _codes(["a", "a"]).require_labels("index photos")
+
+
+def test_items_without_a_label_are_dropped_together_with_their_codes() -> None:
+    kept = _codes(["a", None, "c"]).with_labels_only()
+    assert (kept.labels, kept.keys, kept.ids.tolist()) == (["a", "c"], ["key0", "key2"], [0, 2])
+    assert kept.codes.packed[:, 0].tolist() == [0, 2]
 
 
 def test_everything_moves_together_into_the_order_of_ids() -> None:

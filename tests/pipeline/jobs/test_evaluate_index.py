@@ -70,10 +70,28 @@ def test_the_order_of_rows_changes_nothing() -> None:
     assert reports[0].run.num_queries == 20
 
 
-def test_missing_labels_are_refused_with_counts() -> None:
-    labelled = replace(_labelled(), labels=[None] * 7 + ["cat"] * (NUM_ITEMS - 7))
-    with pytest.raises(UsageError, match="index photos: 7 of 60 items have no label"):
-        evaluate_codes(labelled, SUBJECT, IndexSampling())
+def test_items_without_a_label_are_left_out_and_counted() -> None:
+    labelled = _labelled()
+    labels = [None] * 7 + list(labelled.labels[7:])
+    report = evaluate_codes(replace(labelled, labels=labels), SUBJECT, IndexSampling())
+    rest = LabelledCodes(
+        codes=labelled.codes[7:],
+        ids=labelled.ids[7:],
+        labels=labels[7:],
+        keys=labelled.keys[7:],
+        uris=labelled.uris[7:],
+    )
+    assert report.measurement == evaluate_codes(rest, SUBJECT, IndexSampling()).measurement
+    assert report.run.num_database == NUM_ITEMS - 7
+    assert report.run.protocol_summary.endswith("left out: 7 items without a label")
+
+
+@pytest.mark.parametrize(
+    ("labels", "counts"), [([None], "0 of 60 .* 0 different"), (["cat"], "60 of 60 .* 1 different")]
+)
+def test_fewer_than_two_labels_are_refused_with_counts(labels: list[str | None], counts: str) -> None:
+    with pytest.raises(UsageError, match=f"index photos: {counts}; expected at least two classes"):
+        evaluate_codes(replace(_labelled(), labels=labels * NUM_ITEMS), SUBJECT, IndexSampling())
 
 
 def test_pictures_are_fetched_and_a_lost_one_only_leaves_a_gap() -> None:
