@@ -6,7 +6,8 @@
     ├── ShapeMismatch        an array has another shape, dtype or width than the call needs
     ├── InvalidSetting       a setting of a feature, hasher or search call is out of range
     ├── NotFitted            encode was called before fit
-    └── NonFiniteFeatures    NaN or infinity where features are expected
+    ├── NonFiniteFeatures    NaN or infinity where features are expected
+    └── TrainingDiverged     a loss or a weight became NaN or infinite
 
 Every error is built from positional plain values, so that it survives pickling between processes.
 """
@@ -90,3 +91,15 @@ class NonFiniteFeatures(OperatorError):
     def __str__(self) -> str:
         shown = ", ".join(map(str, self.rows[:5])) + (", …" if len(self.rows) > 5 else "")
         return f"{len(self.rows)} feature rows hold NaN or infinity (rows {shown}); they cannot be hashed"
+
+
+class TrainingDiverged(OperatorError):
+    """Arguments: `name` of the quantity and its `value` (both str)."""
+
+    def __init__(self, name: str, value: str) -> None:
+        super().__init__(name, value)
+        self.name = name
+        self.value = value
+
+    def __str__(self) -> str:
+        return f"training diverged: {self.name} became {self.value}; lower the learning rate or change the seed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,13 @@ from numpy.typing import NDArray
 
 from operators.errors import InvalidSetting
 from operators.features.feature_extractor import Json
-from operators.features.setting_checks import require_arguments
 from operators.hashers.hasher import Hasher
-from operators.hashers.iterative_quantization import IterativeQuantization
-from operators.hashers.random_projection import RandomProjection
 
-_HASHERS: dict[str, type[Hasher]] = {hasher.method: hasher for hasher in (RandomProjection, IterativeQuantization)}
+# Where each method lives. Imported when asked for: some need torch, whose import takes longer than a search.
+_HASHERS: dict[str, tuple[str, str]] = {
+    "itq": ("iterative_quantization", "IterativeQuantization"),
+    "lsh": ("random_projection", "RandomProjection"),
+}
 
 
 def method_names() -> tuple[str, ...]:
@@ -25,18 +27,19 @@ def method_names() -> tuple[str, ...]:
 
 def create_hasher(method: str, *, num_bits: int, seed: int, **settings: Any) -> Hasher:
     """A new hasher, not fitted; settings left out take their defaults. Raises `InvalidSetting`."""
-    cls: Callable[..., Hasher] = _hasher_class(method)
-    arguments = {"num_bits": num_bits, "seed": seed, **settings}
-    require_arguments(method, _hasher_class(method), arguments)
-    return cls(**arguments)
+    cls: Callable[..., Hasher] = hasher_class(method)
+    return cls(num_bits=num_bits, seed=seed, **settings)
 
 
 def restore_hasher(method: str, settings: Mapping[str, Json], tensors: Mapping[str, NDArray[np.generic]]) -> Hasher:
     """The hasher that `settings()` and `tensors()` were taken from. Raises `InvalidSetting`, `ShapeMismatch`."""
-    return _hasher_class(method).restore(settings, tensors)
+    return hasher_class(method).restore(settings, tensors)
 
 
-def _hasher_class(method: str) -> type[Hasher]:
+def hasher_class(method: str) -> type[Hasher]:
+    """The class of that name. Raises `InvalidSetting`."""
     if method not in _HASHERS:
         raise InvalidSetting("method", repr(method), f"one of {', '.join(method_names())}")
-    return _HASHERS[method]
+    module, name = _HASHERS[method]
+    cls: type[Hasher] = getattr(import_module(f"operators.hashers.{module}"), name)
+    return cls

@@ -24,6 +24,8 @@ from operators.errors import InvalidSetting, NonFiniteFeatures, NotFitted, Shape
 from operators.features.feature_extractor import Json
 from operators.hashers.hasher import Hasher
 from operators.hashers.hasher_registry import create_hasher, method_names, restore_hasher
+from operators.hashers.quantizer import Quantizer
+from operators.hashers.trainable_hasher import TrainableHasher
 
 # (method, settings, bits of a code). A method that is not here is never tested, so the first test fails for it.
 _CASES: dict[str, tuple[str, dict[str, Any], int]] = {
@@ -34,7 +36,10 @@ _CASES: dict[str, tuple[str, dict[str, Any], int]] = {
     "itq 1 bit": ("itq", {"num_bits": 1}, 1),
     "itq 64": ("itq", {"num_bits": 64, "num_iterations": 5}, 64),
 }
+# What the seed cannot change: these methods draw nothing at random.
+_SEEDLESS = {"itq 1 bit"}  # One bit has one direction and two rotations, +1 and -1.
 _NUM_DIMS = 70
+_NUM_FITTED = 600  # more than the 256 codewords of a codebook
 
 _DIGEST_IN_A_PROCESS = """
 import sys, hashlib, json, numpy as np
@@ -61,8 +66,13 @@ def _create(case: str, seed: int = 0) -> Hasher:
 
 def _fit(case: str, seed: int = 0) -> Hasher:
     hasher = _create(case, seed)
-    hasher.fit(_features(200))
+    hasher.fit(_features(_NUM_FITTED), _labels())
     return hasher
+
+
+def _labels() -> np.ndarray:
+    """Classes that the features know something about."""
+    return np.digitize(_features(_NUM_FITTED)[:, 0], np.quantile(_features(_NUM_FITTED)[:, 0], [0.25, 0.5, 0.75]))
 
 
 @cache
@@ -104,7 +114,7 @@ def test_same_seed_same_state_other_seed_other_state(case: str) -> None:
     first, again, other = _fit(case, 5), _fit(case, 5), _fit(case, 6)
     for name, tensor in first.tensors().items():
         np.testing.assert_array_equal(tensor, again.tensors()[name])
-    if case == "itq 1 bit":  # One bit has one direction and two rotations, +1 and -1.
+    if case in _SEEDLESS:
         return
     assert any((tensor != other.tensors()[name]).any() for name, tensor in first.tensors().items())
 
@@ -122,13 +132,64 @@ def test_global_random_state_is_neither_read_nor_changed(case: str) -> None:
 
 
 def test_labels_are_accepted_and_nothing_given_is_changed(case: str) -> None:
-    features = _features(200)
-    features.flags.writeable = False
+    features, labels = _features(_NUM_FITTED), _labels()
+    features.flags.writeable = labels.flags.writeable = False
     hasher = _create(case)
-    hasher.fit(features, np.arange(200, dtype=np.int64) % 3)
+    hasher.fit(features, labels)
     codes = hasher.encode(features)
-    np.testing.assert_array_equal(features, _features(200))
+    np.testing.assert_array_equal(features, _features(_NUM_FITTED))
     np.testing.assert_array_equal(hasher.encode(features).packed, codes.packed)
+
+
+def test_labels_are_asked_for_by_those_that_need_them(case: str) -> None:
+    hasher = _create(case)
+    if hasher.needs_labels:
+        with pytest.raises(InvalidSetting, match="labels"):
+            hasher.fit(_features(_NUM_FITTED))
+    else:
+        hasher.fit(_features(_NUM_FITTED))
+        assert len(hasher.encode(_features(3))) == 3
+
+
+def test_codes_learned_in_training_are_as_many_and_as_wide_as_they_should_be(case: str) -> None:
+    codes = _fitted(case).training_codes
+    if codes is not None:
+        assert (len(codes), codes.num_bits) == (_NUM_FITTED, _fitted(case).num_bits)
+
+
+def test_a_run_that_goes_on_from_its_state_ends_as_an_undisturbed_one(case: str) -> None:
+    hasher, killed, resumed = _create(case), _create(case), _create(case)
+    if not isinstance(hasher, TrainableHasher):
+        pytest.skip("not trained by epochs")
+    assert isinstance(killed, TrainableHasher)
+    assert isinstance(resumed, TrainableHasher)
+    hasher.fit(_features(_NUM_FITTED), _labels())
+    run = killed.start(_features(_NUM_FITTED), _labels())
+    assert run.num_epochs >= 2, "give the case at least two epochs"
+    run.run_epoch(0)
+    state = safetensors.numpy.load(safetensors.numpy.save(dict(run.state())))
+    run = resumed.start(_features(_NUM_FITTED), _labels())
+    run.load_state(state)
+    for epoch in range(1, run.num_epochs):
+        run.run_epoch(epoch)
+    run.publish()
+    for name, tensor in hasher.tensors().items():
+        np.testing.assert_array_equal(tensor, resumed.tensors()[name])
+
+
+def test_tables_of_a_query_give_the_distance_to_what_codes_stand_for(case: str) -> None:
+    hasher = _fitted(case)
+    assert isinstance(hasher, Quantizer) == (hasher.code_kind == "quantized")
+    if not isinstance(hasher, Quantizer):
+        return
+    queries, codes = _features(5, 1), hasher.encode(_features(40, 2))
+    tables = hasher.lookup_tables(queries)
+    assert (len(tables), tables.num_bits) == (5, hasher.num_bits)
+    alone = [hasher.lookup_tables(queries[row : row + 1]).values[0] for row in range(5)]
+    np.testing.assert_array_equal(np.stack(alone), tables.values)
+    own = hasher.lookup_tables_of(codes)
+    assert (len(own), own.num_bits) == (40, hasher.num_bits)
+    assert hasher.reconstruct(codes).dtype == np.float32
 
 
 def _boundary_items(hasher: Hasher, num_items: int, seed: int) -> np.ndarray:
@@ -201,16 +262,16 @@ def test_other_shapes_and_types_are_refused(case: str) -> None:
             hasher.encode(wrong)
     for wrong in (wrongs[0], wrongs[2]):
         with pytest.raises(ShapeMismatch, match="features: got"):
-            _create(case).fit(wrong)
+            _create(case).fit(wrong, _labels()[:2])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_rows_that_are_not_finite_are_named(case: str, value: float) -> None:
-    features = _features(200)
+    features = _features(_NUM_FITTED)
     features[[3, 150], [0, _NUM_DIMS - 1]] = value
     hasher = _create(case)
     with pytest.raises(NonFiniteFeatures) as raised:
-        hasher.fit(features)
+        hasher.fit(features, _labels())
     assert raised.value.rows == (3, 150)
     with pytest.raises(NonFiniteFeatures) as raised:
         _fitted(case).encode(features)

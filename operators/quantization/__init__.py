@@ -1,0 +1,1 @@
+"""Codebooks, codewords and lookup tables: the parts of product and composite quantization."""
