@@ -16,6 +16,10 @@ from operators.hashers.hasher import Hasher
 # Where each method lives. Imported when asked for: some need torch, whose import takes longer than a search.
 _HASHERS: dict[str, tuple[str, str]] = {
     "itq": ("iterative_quantization", "IterativeQuantization"),
+    "pcah": ("pca_hashing", "PcaHashing"),
+    "sh": ("spectral_hashing", "SpectralHashing"),
+    "sklsh": ("shift_invariant_kernel_hashing", "ShiftInvariantKernelHashing"),
+    "sph": ("spherical_hashing", "SphericalHashing"),
     "lsh": ("random_projection", "RandomProjection"),
 }
 

@@ -11,16 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.binary_codes import BinaryCodes
-from operators.errors import InvalidSetting, NotFitted
+from operators.errors import NotFitted
 from operators.hashers.exact_projection import ExactProjection
 from operators.hashers.feature_rows import check_feature_rows
 from operators.hashers.method_settings import MethodSettings, whole
-from operators.hashers.principal_components import principal_components
+from operators.hashers.principal_components import varying_components
 from operators.hashers.quantization_rotation import learn_rotation
 from operators.hashers.settings_hasher import SettingsHasher
 
-# Below this share of the largest variance a direction is rounding noise, and its bit would mean nothing.
-_NO_VARIANCE = 1e-10
 _ROWS_PER_BLOCK = 8192
 
 logger = logging.getLogger(__name__)
@@ -46,14 +44,7 @@ class IterativeQuantization(SettingsHasher[IterativeQuantizationSettings]):
 
     def fit(self, features: NDArray[np.float32], labels: NDArray[np.int64] | None = None) -> None:
         check_feature_rows(features)
-        self._refuse_too_small(*features.shape)
-        mean, variances, directions = principal_components(features)
-        num_varying = int(np.count_nonzero(variances > _NO_VARIANCE * variances[0])) if variances[0] > 0 else 0
-        if num_varying < self.num_bits:
-            raise InvalidSetting(
-                "itq.num_bits", str(self.num_bits), f"at most {num_varying}, the directions in which features vary"
-            )
-        components = directions[:, : self.num_bits]
+        mean, components = varying_components(features, self.num_bits, self.method)
         projected = _project(features, mean, components)
         rotation = learn_rotation(projected, num_iterations=self._settings.num_iterations, seed=self._settings.seed)
         logger.info(
@@ -76,14 +67,6 @@ class IterativeQuantization(SettingsHasher[IterativeQuantizationSettings]):
 
     def load_tensors(self, tensors: Mapping[str, NDArray[np.generic]]) -> None:
         self._projection = ExactProjection.from_tensors(tensors, method=self.method, num_bits=self.num_bits)
-
-    def _refuse_too_small(self, num_items: int, num_dims: int) -> None:
-        if self.num_bits > num_dims:
-            raise InvalidSetting("itq.num_bits", str(self.num_bits), f"at most {num_dims}, the feature dimensions")
-        if num_items <= self.num_bits:
-            raise InvalidSetting(
-                "itq.num_bits", str(self.num_bits), f"fewer than the {num_items} items to learn from; give more items"
-            )
 
     def _fitted(self) -> ExactProjection:
         if self._projection is None:

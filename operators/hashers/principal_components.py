@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.errors import InvalidSetting
+
 _ROWS_PER_BLOCK = 8192
+# Below this share of the largest variance a direction is rounding noise, and a bit of it would mean nothing.
+_NO_VARIANCE = 1e-10
 
 
 def principal_components(
@@ -26,3 +30,29 @@ def principal_components(
     largest = np.abs(directions).argmax(axis=0)
     signs = np.where(directions[largest, np.arange(directions.shape[1])] < 0, -1.0, 1.0)
     return mean, variances, directions * signs
+
+
+def num_varying_directions(variances: NDArray[np.float64]) -> int:
+    """How many directions features vary in, from variances by falling size."""
+    return int(np.count_nonzero(variances > _NO_VARIANCE * variances[0])) if variances[0] > 0 else 0
+
+
+def varying_components(
+    features: NDArray[np.float32], num_components: int, method: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean `(num_dims,)` and the first principal directions `(num_dims, num_components)`.
+
+    Raises `InvalidSetting` for `<method>.num_bits` when there are not more items than components, or when features vary
+    in fewer directions.
+    """
+    num_items, num_dims = features.shape
+    name, given = f"{method}.num_bits", str(num_components)
+    if num_components > num_dims:
+        raise InvalidSetting(name, given, f"at most {num_dims}, the feature dimensions")
+    if num_items <= num_components:
+        raise InvalidSetting(name, given, f"fewer than the {num_items} items to learn from; give more items")
+    mean, variances, directions = principal_components(features)
+    num_varying = num_varying_directions(variances)
+    if num_varying < num_components:
+        raise InvalidSetting(name, given, f"at most {num_varying}, the directions in which features vary")
+    return mean, directions[:, :num_components]

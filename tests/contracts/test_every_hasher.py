@@ -34,10 +34,14 @@ _CASES: dict[str, tuple[str, dict[str, Any], int]] = {
     "lsh of tables": ("lsh", {"num_bits": 12, "num_tables": 8}, 96),
     "itq": ("itq", {"num_bits": 20}, 20),
     "itq 1 bit": ("itq", {"num_bits": 1}, 1),
+    "pcah": ("pcah", {"num_bits": 20}, 20),
+    "sh": ("sh", {"num_bits": 90}, 90),
+    "sph": ("sph", {"num_bits": 20}, 20),
+    "sklsh": ("sklsh", {"num_bits": 20}, 20),
     "itq 64": ("itq", {"num_bits": 64, "num_iterations": 5}, 64),
 }
 # What the seed cannot change: these methods draw nothing at random.
-_SEEDLESS = {"itq 1 bit"}  # One bit has one direction and two rotations, +1 and -1.
+_SEEDLESS = {"itq 1 bit", "pcah", "sh"}  # One bit has one direction and two rotations, +1 and -1.
 _NUM_DIMS = 70
 _NUM_FITTED = 600  # more than the 256 codewords of a codebook
 
