@@ -13,7 +13,8 @@ def asymmetric_distances(tables: LookupTables, columns: NDArray[np.uint8]) -> ND
     """Distance of every query to every code, float32 `(num_queries, num_codes)`.
 
     `columns`: uint8 `(num_codebooks, num_codes)`, the transpose of packed codes. Terms are added in float32 from
-    codebook 0 on, so neither block sizes nor other codes change a bit. Raises `ShapeMismatch` for another number of codebooks.
+    codebook 0 on, so neither block sizes nor other codes change a bit. Raises `ShapeMismatch` for another number of
+    codebooks.
     """
     if columns.dtype != np.uint8 or columns.ndim != 2 or len(columns) != tables.num_codebooks:
         expected = f"uint8 ({tables.num_codebooks}, num_codes)"

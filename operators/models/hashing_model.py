@@ -15,8 +15,10 @@ from operators.errors import InvalidSetting
 from operators.features.feature_extractor import FeatureExtractor, Json
 from operators.features.feature_registry import features_from_settings
 from operators.features.setting_checks import require_names, require_text
-from operators.hashers.hasher import Hasher
+from operators.hashers.hasher import CodeKind, Hasher
 from operators.hashers.hasher_registry import restore_hasher
+from operators.hashers.quantizer import Quantizer
+from operators.search.search_queries import SearchQueries
 
 _FORMAT = 1
 
@@ -38,6 +40,23 @@ class HashingModel:
     @property
     def num_bits(self) -> int:
         return self.hasher.num_bits
+
+    @property
+    def code_kind(self) -> CodeKind:
+        return self.hasher.code_kind
+
+    def encode_queries(self, pixels: NDArray[np.uint8]) -> SearchQueries:
+        """What a search with these pictures needs: their codes, or lookup tables where codes are quantized.
+
+        Raises what `encode_pixels` raises.
+        """
+        if isinstance(self.hasher, Quantizer):
+            return self.hasher.lookup_tables(self.features.extract(pixels))
+        return self.encode_pixels(pixels)
+
+    def queries_of(self, codes: BinaryCodes) -> SearchQueries:
+        """What a search with items needs of which only the code is known. Raises `NotFitted`, `ShapeMismatch`."""
+        return self.hasher.lookup_tables_of(codes) if isinstance(self.hasher, Quantizer) else codes
 
     def encode_pixels(self, pixels: NDArray[np.uint8]) -> BinaryCodes:
         """RGB uint8 `(batch, side, side, 3)` -> one code per picture; on the CPU the same in every batch.

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.errors import InvalidSetting, ShapeMismatch
-from operators.kernels.smallest_k import SmallestK
-from operators.ranked_neighbors import PAD_DISTANCE, PAD_ID, RankedNeighbors
+from operators.kernels.smallest_k import POSITION_BITS, SmallestK
+from operators.ranked_neighbors import Distances, RankedNeighbors
 
 BLOCK_BYTES = 2 * 2**20
 _MIN_BLOCK_CODES = 4096
@@ -20,10 +20,14 @@ Columns = NDArray[np.unsignedinteger]
 
 
 class PairScan(ABC):
-    """What a scan needs to know: how many queries and codes, and the distances of a block of pairs."""
+    """What a scan needs to know: how many queries and codes, and the distances of a block of pairs.
+
+    Blocks hold whole numbers in the order of the distances; `decode` turns those of the winners into distances.
+    """
 
     num_queries: int
     num_codes: int
+    position_bits: int = POSITION_BITS
 
     @abstractmethod
     def load_codes(self, rows: slice) -> Columns:
@@ -32,6 +36,10 @@ class PairScan(ABC):
     @abstractmethod
     def distances(self, queries: slice, codes: Columns) -> NDArray[np.unsignedinteger]:
         """Distances `(num_queries, num_codes)` of these queries to codes that `load_codes` gave."""
+
+    def decode(self, distances: NDArray[np.int64]) -> Distances:
+        """The distances that the whole numbers of a block stand for: themselves, where distances count."""
+        return distances.astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -66,17 +74,17 @@ def rank_nearest(scan: PairScan, ids: NDArray[np.int64], *, k: int, below: int |
     """
     check_k(k)
     kept = min(k, scan.num_codes)
-    smallest = SmallestK(scan.num_queries, kept)
+    smallest = SmallestK(scan.num_queries, kept, scan.position_bits)
     for block in scan_blocks(scan, min_block_codes=kept):
         smallest.feed(block.first_query, block.distances, block.first_code)
     distances, positions, counts = smallest.sorted_entries()
     if below is not None:
         counts = np.minimum(counts, (distances < below).sum(axis=1))
-    return rank_positions(distances, positions, counts, ids, k=k)
+    return rank_positions(scan.decode(distances), positions, counts, ids, k=k)
 
 
 def rank_positions(
-    distances: NDArray[np.int32],
+    distances: Distances,
     positions: NDArray[np.int64],
     counts: NDArray[np.int64],
     ids: NDArray[np.int64],
@@ -84,12 +92,11 @@ def rank_positions(
     k: int,
 ) -> RankedNeighbors:
     """Positions to ids, padded to `k` columns; entries past a row's count are dropped."""
-    ranked_distances = np.full((len(counts), k), PAD_DISTANCE, np.int32)
-    ranked_ids = np.full((len(counts), k), PAD_ID, np.int64)
+    ranked = RankedNeighbors.empty(len(counts), k, distances.dtype)
     rows, columns = np.nonzero(np.arange(distances.shape[1])[None, :] < counts[:, None])
-    ranked_distances[rows, columns] = distances[rows, columns]
-    ranked_ids[rows, columns] = ids[positions[rows, columns]]
-    return RankedNeighbors(ranked_distances, ranked_ids, counts)
+    ranked.distances[rows, columns] = distances[rows, columns]
+    ranked.ids[rows, columns] = ids[positions[rows, columns]]
+    return RankedNeighbors(ranked.distances, ranked.ids, counts)
 
 
 def check_k(k: int) -> None:

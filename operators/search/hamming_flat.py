@@ -60,4 +60,5 @@ def search_radius(codes: BinaryCodes, ids: NDArray[np.int64], queries: BinaryCod
     counts = np.bincount(rows, minlength=len(queries)).astype(np.int64)
     table = np.zeros((len(queries), int(counts.max(initial=0))), np.int64)
     table[np.arange(table.shape[1])[None, :] < counts[:, None]] = keys[order]
-    return rank_positions(*split_keys(table), counts, ids, k=table.shape[1])
+    distances, positions = split_keys(table)
+    return rank_positions(distances.astype(np.int32), positions, counts, ids, k=table.shape[1])

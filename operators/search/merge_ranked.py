@@ -25,13 +25,16 @@ def merge_ranked(parts: Sequence[RankedNeighbors], *, k: int) -> RankedNeighbors
     for part in parts:
         if part.num_queries != num_queries:
             raise ShapeMismatch("parts", f"{part.num_queries} queries", f"{num_queries} queries as in the first part")
+    dtypes = sorted({str(part.distances.dtype) for part in parts})
+    if len(dtypes) != 1:
+        raise ShapeMismatch("parts", f"distances of {' and '.join(dtypes)}", "one kind of distance")
     distances = np.concatenate([part.distances for part in parts], axis=1)
     ids = np.concatenate([part.ids for part in parts], axis=1)
     inside = np.concatenate([np.arange(part.k)[None, :] < part.counts[:, None] for part in parts], axis=1)
     # Padding sorts behind every answer by itself, whatever distance the answer has.
     order = np.lexsort((ids, distances, ~inside), axis=1)[:, :k]
     counts = np.minimum(inside.sum(axis=1, dtype=np.int64), k)
-    merged = RankedNeighbors.empty(num_queries, k)
+    merged = RankedNeighbors.empty(num_queries, k, distances.dtype)
     kept = np.arange(k)[None, :] < counts[:, None]
     merged.distances[kept] = np.take_along_axis(distances, order, axis=1)[kept[:, : order.shape[1]]]
     merged.ids[kept] = np.take_along_axis(ids, order, axis=1)[kept[:, : order.shape[1]]]

@@ -16,6 +16,7 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from operators.binary_codes import BinaryCodes
 from operators.ranked_neighbors import RankedNeighbors
+from operators.search.search_queries import SearchQueries
 from pipeline.errors import SearchError
 from pipeline.routing.fan_out import Deadline, gather
 from pipeline.routing.searcher_port import SearcherPort
@@ -29,7 +30,7 @@ class SearcherActor:
     def open(self, spec: SearcherSpec) -> None:
         self._searcher = ShardSearcher.open(spec)
 
-    def search(self, queries: BinaryCodes, k: int) -> RankedNeighbors:
+    def search(self, queries: SearchQueries, k: int) -> RankedNeighbors:
         return self._searcher.search(queries, k)
 
     def payload(self, ids: NDArray[np.int64]) -> pa.Table:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from functools import cached_property
+from typing import cast, get_args
 
+from operators.hashers.hasher import CodeKind
 from pipeline.code_shards.delta_log import DeltaLog
 from pipeline.code_shards.log_state import CommittedShard, TableSnapshot
 from pipeline.code_shards.shard_schema import (
@@ -91,6 +93,10 @@ class CodeTable:
     def num_bits(self) -> int:
         return self.identity.num_bits
 
+    @property
+    def code_kind(self) -> CodeKind:
+        return self.identity.code_kind
+
     @cached_property
     def codes_uri(self) -> str:
         return join_uri(self.uri, "codes")
@@ -126,8 +132,15 @@ def _configuration(identity: CollectionIdentity) -> dict[str, str]:
         "bitquarry.model_fingerprint": identity.model_fingerprint,
         "bitquarry.num_bits": str(identity.num_bits),
         "bitquarry.bit_order": BIT_ORDER,
+        "bitquarry.code_kind": identity.code_kind,
         "bitquarry.carried": json.dumps(dict(identity.carried), sort_keys=True),
     }
+
+
+def _code_kind(text: str) -> CodeKind:
+    if text not in get_args(CodeKind):
+        raise ValueError(f"code_kind {text!r}")
+    return cast("CodeKind", text)
 
 
 def _identity(uri: str, configuration: dict[str, str]) -> CollectionIdentity:
@@ -138,6 +151,7 @@ def _identity(uri: str, configuration: dict[str, str]) -> CollectionIdentity:
             model_fingerprint=configuration["bitquarry.model_fingerprint"],
             num_bits=int(configuration["bitquarry.num_bits"]),
             carried=json.loads(configuration["bitquarry.carried"]),
+            code_kind=_code_kind(configuration.get("bitquarry.code_kind", "binary")),
         )
     except (KeyError, ValueError) as error:
         remedy = "it was not made by bitquarry, or altered; use another collection"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from operators.binary_codes import num_code_bytes
+from operators.hashers.hasher import CodeKind
 from pipeline.errors import CorruptFile, SettingsError, StorageError
 
 SCHEMA_VERSION = 1
@@ -29,12 +30,14 @@ CARRIED_TYPES: Mapping[str, pa.DataType] = {
 @dataclass(frozen=True, kw_only=True)
 class CollectionIdentity:
     """What never changes in a collection: the model (`model_id` "name@3", its 64-hex `model_fingerprint`), the width
-    of a code, and the `carried` columns (name -> "string", "int64", "double" or "bool")."""
+    of a code, the `carried` columns (name -> "string", "int64", "double" or "bool"), and whether codes are "binary"
+    (Hamming distance) or "quantized" (numbers of codewords)."""
 
     model_id: str
     model_fingerprint: str
     num_bits: int
     carried: Mapping[str, str] = field(default_factory=dict)
+    code_kind: CodeKind = "binary"
 
     def __post_init__(self) -> None:
         """Raises `SettingsError` for a carried column that is not allowed."""
@@ -101,6 +104,7 @@ def file_metadata(identity: CollectionIdentity, settings_sha256: str) -> dict[st
         "schema_version": str(SCHEMA_VERSION),
         "num_bits": str(identity.num_bits),
         "bit_order": BIT_ORDER,
+        "code_kind": identity.code_kind,
         "model_sha256": identity.model_fingerprint,
         "settings_sha256": settings_sha256,
     }

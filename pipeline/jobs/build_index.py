@@ -52,6 +52,7 @@ def build_index(settings: BuildSettings) -> IndexManifest:
         model_id=table.model_id,
         model_fingerprint=table.model_fingerprint,
         num_bits=table.num_bits,
+        code_kind=table.code_kind,
         num_rows=snapshot.num_rows,
         num_shards=settings.num_shards,
     )

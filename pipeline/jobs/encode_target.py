@@ -92,6 +92,7 @@ def open_target(request: EncodeRequest, settings: Settings) -> EncodeTarget:
             model_fingerprint=stored.fingerprint,
             num_bits=model.num_bits,
             carried=source.carried_types(),
+            code_kind=model.code_kind,
         ),
         table=table,
     )

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from operators.binary_codes import BinaryCodes
 from operators.ranked_neighbors import RankedNeighbors
+from operators.search.search_queries import SearchQueries
 from pipeline.errors import SourceNotFound, StorageError
 from pipeline.object_store.open_store import open_store
 from pipeline.object_store.uri_path import scheme_of
@@ -54,6 +54,7 @@ def search_batch(
     session: SearchSession, settings: SearchBatchSettings, *, on_progress: Callable[[int], None] = lambda _: None
 ) -> SearchBatchReport:
     """Write `query_id, rank, id, key, uri, distance`, a row per neighbour, ordered by query as given, then rank.
+    Distances count bits (int32); those of a quantized index are float32.
 
     The output appears whole or not at all. A picture that cannot be decoded is counted and left out; a code of another
     width is a `UsageError`. `on_progress` gets the number of queries done since the last call. Memory: one batch.
@@ -66,11 +67,11 @@ def search_batch(
     schema = _output_schema(session, settings, table)
     with _whole_output(settings.output) as path, pq.ParquetWriter(path, schema, write_page_checksum=True) as writer:
         for ids, values in table.batches(_batch_rows(settings, table)):
-            rows, codes, rejected = _encode(session, table, ids, values)
+            rows, queries, rejected = _encode(session, table, ids, values)
             rejects += rejected[: _MAX_REJECTS_NAMED - len(rejects)]
             num_rejected += len(rejected)
-            if len(codes):
-                neighbors = _search(session, settings, ids.take(rows), codes).cast(schema)
+            if len(queries):
+                neighbors = _search(session, settings, ids.take(rows), queries).cast(schema)
                 writer.write_table(neighbors)
                 num_rows += neighbors.num_rows
             on_progress(len(ids))
@@ -106,34 +107,36 @@ def _output_schema(session: SearchSession, settings: SearchBatchSettings, table:
         "k": str(settings.k),
     }
     columns = [("query_id", table.id_type), ("rank", pa.int32()), ("id", pa.int64())]
-    columns += [("key", pa.string()), ("uri", pa.string()), ("distance", pa.int32())]
+    distance = pa.float32() if manifest.code_kind == "quantized" else pa.int32()
+    columns += [("key", pa.string()), ("uri", pa.string()), ("distance", distance)]
     return pa.schema(columns, metadata=metadata)
 
 
 def _encode(
     session: SearchSession, table: QueryTable, ids: pa.Array, values: pa.Array
-) -> tuple[pa.Array, BinaryCodes, list[tuple[str, str]]]:
-    """Rows of the batch that have a code, their codes, and (query id, reason) of the others."""
+) -> tuple[pa.Array, SearchQueries, list[tuple[str, str]]]:
+    """Rows of the batch that can be searched with, their queries, and (query id, reason) of the others."""
     if not table.holds_images:
-        return pa.array(np.arange(len(ids))), parse_codes(values, ids, session.manifest.num_bits), []
+        codes = parse_codes(values, ids, session.manifest.num_bits)
+        return pa.array(np.arange(len(ids))), session.queries_of(codes), []
     encoded = session.encoder.encode_images(values.to_pylist())
     rejects = [(str(ids[row].as_py()), reason) for row, reason in sorted(encoded.rejects.items())]
-    return pa.array(encoded.rows), encoded.codes, rejects
+    return pa.array(encoded.rows), encoded.queries, rejects
 
 
-def _search(session: SearchSession, settings: SearchBatchSettings, ids: pa.Array, codes: BinaryCodes) -> pa.Table:
-    ranked = session.router.rank(codes, k=settings.k).ranked
-    queries, places = _answered(ranked)
-    found = ranked.ids[queries, places]
+def _search(session: SearchSession, settings: SearchBatchSettings, ids: pa.Array, queries: SearchQueries) -> pa.Table:
+    ranked = session.router.rank(queries, k=settings.k).ranked
+    rows, places = _answered(ranked)
+    found = ranked.ids[rows, places]
     payload = session.router.payload_of(found)
     return pa.table(
         {
-            "query_id": ids.take(pa.array(queries)),
+            "query_id": ids.take(pa.array(rows)),
             "rank": places + 1,
             "id": found,
             "key": payload.column("key"),
             "uri": payload.column("uri"),
-            "distance": ranked.distances[queries, places],
+            "distance": ranked.distances[rows, places],
         }
     )
 

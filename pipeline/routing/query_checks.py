@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from operators.binary_codes import BinaryCodes
 from operators.errors import ShapeMismatch
+from operators.hashers.hasher import CodeKind
+from operators.quantization.lookup_tables import LookupTables
+from operators.search.search_queries import SearchQueries
 from pipeline.errors import UsageError
 from pipeline.shard_index.index_manifest import IndexManifest
 
@@ -24,13 +27,19 @@ def check_item_id(item_id: int) -> int:
     return item_id
 
 
-def check_codes(codes: BinaryCodes, manifest: IndexManifest) -> BinaryCodes:
-    """The codes themselves. Raises `UsageError` when they are not as wide as those of the index."""
-    if codes.num_bits != manifest.num_bits:
+def check_queries(queries: SearchQueries, manifest: IndexManifest) -> SearchQueries:
+    """The queries themselves. Raises `UsageError` when they are for codes of another width or kind than the index's."""
+    kind: CodeKind = "quantized" if isinstance(queries, LookupTables) else "binary"
+    if kind != manifest.code_kind:
         raise UsageError(
-            f"query codes have {codes.num_bits} bits, codes of index {manifest.index} {manifest.num_bits} bits"
+            f"queries for {kind} codes, but codes of index {manifest.index} are {manifest.code_kind}; "
+            "ask with a picture, an item, or a code in hex"
         )
-    return codes
+    if queries.num_bits != manifest.num_bits:
+        raise UsageError(
+            f"query codes have {queries.num_bits} bits, codes of index {manifest.index} {manifest.num_bits} bits"
+        )
+    return queries
 
 
 def parse_hex_code(text: str, manifest: IndexManifest) -> BinaryCodes:

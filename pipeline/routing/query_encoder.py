@@ -1,4 +1,4 @@
-"""`QueryEncoder`: query pictures to codes, by the model that the index was made with and no other."""
+"""`QueryEncoder`: query pictures to what a search takes, by the model that the index was made with and no other."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from operators.binary_codes import BinaryCodes
 from operators.decoders.image_decoder import DecodeLimits, decode_image
 from operators.errors import MediaTooLarge, NonFiniteFeatures, UndecodableMedia
 from operators.models.hashing_model import HashingModel
+from operators.search.search_queries import SearchQueries
 from pipeline.errors import ModelMismatch
 from pipeline.shard_index.index_manifest import IndexManifest
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EncodedImages:
-    """`codes[i]` is the code of picture `rows[i]`; `rejects`: picture -> why it has none. Every picture is in one."""
+    """`queries[i]` is that of picture `rows[i]`; `rejects`: picture -> why it has none. Every picture is in one."""
 
-    codes: BinaryCodes
+    queries: SearchQueries
     rows: NDArray[np.intp]
     rejects: dict[int, str]
 
@@ -37,13 +38,18 @@ class QueryEncoder:
         self._model = model
         self._limits = limits
 
-    def encode_image(self, image: bytes) -> BinaryCodes:
-        """The code of one encoded picture (JPEG, PNG, …). Raises `UndecodableMedia`, `MediaTooLarge` and
-        `NonFiniteFeatures`."""
-        return self._model.encode_pixels(self._decode(image)[None])
+    def encode_image(self, image: bytes) -> SearchQueries:
+        """The query of one encoded picture (JPEG, PNG, …): its code, or its lookup tables where the index is quantized.
+
+        Raises `UndecodableMedia`, `MediaTooLarge` and `NonFiniteFeatures`."""
+        return self._model.encode_queries(self._decode(image)[None])
+
+    def queries_of(self, codes: BinaryCodes) -> SearchQueries:
+        """The queries of items of which only the codes are known. Raises `ShapeMismatch` for another width."""
+        return self._model.queries_of(codes)
 
     def encode_images(self, images: Sequence[bytes | None]) -> EncodedImages:
-        """The codes of all pictures that can be encoded; None counts as a picture that is missing."""
+        """The queries of all pictures that can be encoded; None counts as a picture that is missing."""
         pixels: dict[int, NDArray[np.uint8]] = {}
         rejects: dict[int, str] = {}
         for row, image in enumerate(images):
@@ -54,20 +60,20 @@ class QueryEncoder:
                     pixels[row] = self._decode(image)
             except (UndecodableMedia, MediaTooLarge) as error:
                 rejects[row] = str(error)
-        codes = self._encode_finite(pixels, rejects)
-        return EncodedImages(codes=codes, rows=np.array(list(pixels), np.intp), rejects=rejects)
+        queries = self._encode_finite(pixels, rejects)
+        return EncodedImages(queries=queries, rows=np.array(list(pixels), np.intp), rejects=rejects)
 
     def _decode(self, image: bytes) -> NDArray[np.uint8]:
         return decode_image(image, side=self._model.side, limits=self._limits).pixels
 
-    def _encode_finite(self, pixels: dict[int, NDArray[np.uint8]], rejects: dict[int, str]) -> BinaryCodes:
+    def _encode_finite(self, pixels: dict[int, NDArray[np.uint8]], rejects: dict[int, str]) -> SearchQueries:
         """Encode `pixels`; pictures without finite features move to `rejects`."""
         while pixels:
             try:
-                return self._model.encode_pixels(np.stack(list(pixels.values())))
+                return self._model.encode_queries(np.stack(list(pixels.values())))
             except NonFiniteFeatures as error:
                 rows = list(pixels)
                 for place in error.rows:
                     del pixels[rows[place]]
                     rejects[rows[place]] = "its features hold NaN or infinity"
-        return BinaryCodes.from_bits(np.zeros((0, self._model.num_bits), bool))
+        return self._model.queries_of(BinaryCodes.from_bits(np.zeros((0, self._model.num_bits), bool)))

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from operators.binary_codes import BinaryCodes
 from operators.ranked_neighbors import RankedNeighbors
 from operators.search.merge_ranked import merge_ranked
+from operators.search.search_queries import SearchQueries
 from pipeline.errors import SearchError, UsageError
 from pipeline.records import Coverage
 from pipeline.routing.fan_out import Deadline, gather
-from pipeline.routing.query_checks import check_codes, check_item_id, check_k
+from pipeline.routing.query_checks import check_item_id, check_k, check_queries
 from pipeline.routing.search_answer import Neighbor, RankedAnswer, SearchAnswer
 from pipeline.routing.searcher_port import SearcherPort
 from pipeline.shard_index.index_manifest import IndexManifest
@@ -45,13 +46,13 @@ class QueryRouter:
         self._last_ids = np.array([shard.last_id for shard in manifest.shards], np.int64)
         self._deadline_seconds = deadline_seconds
 
-    def rank(self, queries: BinaryCodes, *, k: int, allow_partial: bool = False) -> RankedAnswer:
+    def rank(self, queries: SearchQueries, *, k: int, allow_partial: bool = False) -> RankedAnswer:
         """Ids and distances of the `k` nearest items of each query. Raises `UsageError` and `SearchError`."""
         check_k(k)
         return self._rank(queries, k, allow_partial, Deadline.after(self._deadline_seconds))
 
     def search(
-        self, queries: BinaryCodes, *, k: int, allow_partial: bool = False, exclude_id: int | None = None
+        self, queries: SearchQueries, *, k: int, allow_partial: bool = False, exclude_id: int | None = None
     ) -> SearchAnswer:
         """The `k` nearest items of each query with their payload; never `exclude_id`.
 
@@ -111,8 +112,8 @@ class QueryRouter:
             raise UsageError(f"{len(ids)} items of index {self.manifest.index} have key {key!r}; ask by id: {named}")
         return ids[0]
 
-    def _rank(self, queries: BinaryCodes, k: int, allow_partial: bool, deadline: Deadline) -> RankedAnswer:
-        check_codes(queries, self.manifest)
+    def _rank(self, queries: SearchQueries, k: int, allow_partial: bool, deadline: Deadline) -> RankedAnswer:
+        check_queries(queries, self.manifest)
         started = time.monotonic()
         futures = {name: searcher.search(queries, k) for name, searcher in self._searchers.items()}
         gathered = gather(futures, deadline)
@@ -171,14 +172,14 @@ class QueryRouter:
         )
 
 
-def _pairs(ranked: RankedNeighbors, query: int, exclude_id: int | None) -> list[tuple[int, int]]:
+def _pairs(ranked: RankedNeighbors, query: int, exclude_id: int | None) -> list[tuple[int | float, int]]:
     """(distance, id) of one query's answers, without `exclude_id`."""
     distances, ids = ranked.row(query)
     pairs = zip(distances.tolist(), ids.tolist(), strict=True)
     return [(distance, item) for distance, item in pairs if item != exclude_id]
 
 
-def _neighbors(row: list[tuple[int, int]], payload: Mapping[int, Mapping[str, Any]]) -> tuple[Neighbor, ...]:
+def _neighbors(row: list[tuple[int | float, int]], payload: Mapping[int, Mapping[str, Any]]) -> tuple[Neighbor, ...]:
     neighbors = []
     for rank, (distance, item) in enumerate(row, start=1):
         columns = dict(payload.get(item, {}))

@@ -12,14 +12,15 @@ from pipeline.records import Coverage
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbor:
-    """One item of an answer. `rank` counts from 1; `distance` in bits. `payload` holds the item's other columns.
+    """One item of an answer. `rank` counts from 1; `distance` in bits (int), or in the units of the
+    lookup tables (float) where codes are quantized. `payload` holds the item's other columns.
 
     `key`, `uri` and `payload` are empty when the shard that knows them failed after it had ranked (partial answers).
     """
 
     rank: int
     id: int
-    distance: int
+    distance: int | float
     key: str
     uri: str
     payload: Mapping[str, Any] = field(default_factory=dict)

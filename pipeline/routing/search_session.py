@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import cached_property
 
 from operators.binary_codes import BinaryCodes
+from operators.search.search_queries import SearchQueries
+from pipeline.errors import UsageError
 from pipeline.routing.query_checks import check_k, parse_hex_code
 from pipeline.routing.query_encoder import QueryEncoder
 from pipeline.routing.query_router import QueryRouter
@@ -16,7 +18,8 @@ from pipeline.shard_index.index_manifest import IndexManifest
 
 
 class SearchSession:
-    """Queries by picture, item or code. The model is loaded at the first picture, so codes and items need none.
+    """Queries by picture, item or code. The model is loaded at the first picture, so codes and items need none (unless
+    codes are quantized: the codebooks that say what they mean are the model's).
 
     Every query raises `UsageError` for what the caller got wrong and `SearchError` when shards do not answer and
     `allow_partial` is not set.
@@ -40,17 +43,17 @@ class SearchSession:
         check_k(k)
         encoder = self.encoder
         started = time.monotonic()
-        codes = encoder.encode_image(image)
+        queries = encoder.encode_image(image)
         encode_seconds = time.monotonic() - started
-        answer = self.query_codes(codes, k=k, allow_partial=allow_partial)
+        answer = self.router.search(queries, k=k, allow_partial=allow_partial)
         return replace(answer, timings_seconds={"encode": encode_seconds, **answer.timings_seconds})
 
     def query_id(self, item_id: int, *, k: int, exclude_self: bool = True, allow_partial: bool = False) -> SearchAnswer:
         """Neighbours of an indexed item."""
         check_k(k)
-        codes = self.router.code_of(item_id)
+        queries = self.queries_of(self.router.code_of(item_id))
         exclude_id = item_id if exclude_self else None
-        return self.router.search(codes, k=k, allow_partial=allow_partial, exclude_id=exclude_id)
+        return self.router.search(queries, k=k, allow_partial=allow_partial, exclude_id=exclude_id)
 
     def query_key(self, key: str, *, k: int, exclude_self: bool = True, allow_partial: bool = False) -> SearchAnswer:
         """Neighbours of the one indexed item with this key."""
@@ -64,4 +67,15 @@ class SearchSession:
 
     def query_codes(self, codes: BinaryCodes, *, k: int, allow_partial: bool = False) -> SearchAnswer:
         """Neighbours of every code of a batch."""
-        return self.router.search(codes, k=k, allow_partial=allow_partial)
+        return self.router.search(self.queries_of(codes), k=k, allow_partial=allow_partial)
+
+    def queries_of(self, codes: BinaryCodes) -> SearchQueries:
+        """What a search with these codes takes: themselves, or the lookup tables of what they stand for."""
+        if self.manifest.code_kind == "binary":
+            return codes
+        if codes.num_bits != self.manifest.num_bits:
+            raise UsageError(
+                f"query codes have {codes.num_bits} bits, codes of index {self.manifest.index} "
+                f"{self.manifest.num_bits} bits"
+            )
+        return self.encoder.queries_of(codes)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from operators.binary_codes import BinaryCodes
 from operators.ranked_neighbors import RankedNeighbors
+from operators.search.search_queries import SearchQueries
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,7 @@ class SearcherPort:
 
     name: str
     shard_names: tuple[str, ...]
-    search: Callable[[BinaryCodes, int], Future[RankedNeighbors]]
+    search: Callable[[SearchQueries, int], Future[RankedNeighbors]]
     payload: Callable[[NDArray[np.int64]], Future[pa.Table]]
     codes_of: Callable[[NDArray[np.int64]], Future[BinaryCodes]]
     ids_of_key: Callable[[str], Future[list[int]]]

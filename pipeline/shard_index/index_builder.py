@@ -19,6 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from operators.binary_codes import BinaryCodes, num_code_bytes
+from operators.hashers.hasher import CodeKind
 from pipeline.errors import CorruptFile, UsageError
 from pipeline.object_store.object_store import ObjectStore
 from pipeline.object_store.uri_path import join_uri, scheme_of
@@ -53,6 +54,7 @@ class BuildPlan:
     num_bits: int
     num_rows: int
     num_shards: int
+    code_kind: CodeKind = "binary"
 
     def __post_init__(self) -> None:
         check_name("index", self.index)
@@ -96,6 +98,7 @@ def build_generation(store: ObjectStore, plan: BuildPlan, tables: Iterable[pa.Ta
             model_id=plan.model_id,
             model_fingerprint=plan.model_fingerprint,
             num_bits=plan.num_bits,
+            code_kind=plan.code_kind,
             num_rows=plan.num_rows,
             created_at=now.isoformat(),
             builder=f"bitquarry {version('bitquarry')}",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
+from operators.hashers.hasher import CodeKind
 from pipeline.errors import CorruptFile
 from pipeline.object_store.uri_path import join_uri
 from pipeline.shard_index.sealed_json import seal, unseal
@@ -59,6 +60,7 @@ class IndexManifest:
     created_at: str
     builder: str
     shards: tuple[ShardEntry, ...]
+    code_kind: CodeKind = "binary"
 
     @property
     def size_bytes(self) -> int:
@@ -91,6 +93,8 @@ class IndexManifest:
 
     def _check(self, uri: str) -> None:
         next_row, last_id = 0, -1
+        if self.code_kind not in get_args(CodeKind):
+            raise CorruptFile(uri, f"code_kind is {self.code_kind!r}", self.remedy)
         for shard in self.shards:
             if shard.first_row != next_row or shard.num_rows < 1 or not last_id < shard.first_id <= shard.last_id:
                 raise CorruptFile(uri, f"rows or ids of {shard.name} do not follow the shard before", self.remedy)

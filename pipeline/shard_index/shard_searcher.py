@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from operators.binary_codes import BinaryCodes, concatenate
 from operators.ranked_neighbors import RankedNeighbors
 from operators.search.block_scan import rank_nearest
-from operators.search.hamming_flat import HammingScan
 from operators.search.merge_ranked import merge_ranked
+from operators.search.search_queries import SearchQueries, scan_of
 from pipeline.errors import UsageError
 from pipeline.object_store.open_store import open_store
 from pipeline.shard_index.index_catalog import IndexCatalog
@@ -57,9 +57,9 @@ class ShardSearcher:
     def num_rows(self) -> int:
         return sum(shard.num_rows for shard in self._shards)
 
-    def search(self, queries: BinaryCodes, k: int) -> RankedNeighbors:
+    def search(self, queries: SearchQueries, k: int) -> RankedNeighbors:
         """The `k` nearest rows of these shards. Raises `ShapeMismatch` and `InvalidSetting`."""
-        parts = [rank_nearest(HammingScan(shard.codes, queries), shard.ids, k=k) for shard in self._shards]
+        parts = [rank_nearest(scan_of(shard.codes, queries), shard.ids, k=k) for shard in self._shards]
         return parts[0] if len(parts) == 1 else merge_ranked(parts, k=k)
 
     def payload(self, ids: NDArray[np.int64]) -> pa.Table:

@@ -53,6 +53,7 @@ def test_the_file_says_what_it_is_and_how_it_is_stored(tmp_path: Path) -> None:
         b"schema_version": b"1",
         b"num_bits": b"20",
         b"bit_order": b"msb_first",
+        b"code_kind": b"binary",
         b"model_sha256": b"ab" * 32,
         b"settings_sha256": b"cd" * 32,
     }

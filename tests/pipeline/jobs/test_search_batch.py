@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from operators.binary_codes import BinaryCodes
 from pipeline.errors import SourceNotFound, StorageError, UsageError
 from pipeline.jobs import search_batch as search_batch_job
 from pipeline.jobs.build_index import BuildSettings, build_index
@@ -61,7 +62,8 @@ def test_pictures(tmp_path: Path, session: SearchSession, monkeypatch: pytest.Mo
 
 
 def test_codes_with_row_numbers_as_ids(tmp_path: Path, session: SearchSession) -> None:
-    codes = session.encoder.encode_images([picture(number) for number in range(3)]).codes
+    codes = session.encoder.encode_images([picture(number) for number in range(3)]).queries
+    assert isinstance(codes, BinaryCodes)
     pq.write_table(pa.table({"code": codes.to_hex()}), tmp_path / "q.parquet")
     settings = SearchBatchSettings(queries=str(tmp_path / "q.parquet"), output=str(tmp_path / "a.parquet"), k=30)
     report = search_batch(session, settings)

@@ -10,6 +10,7 @@ import numpy as np
 import psutil
 import pytest
 
+from operators.binary_codes import BinaryCodes
 from operators.search.hamming_flat import search_flat
 from pipeline.errors import CorruptFile, ModelMismatch, SearchError, UnknownName
 from pipeline.jobs.build_index import BuildSettings, build_index
@@ -61,7 +62,9 @@ def test_threads_answer_like_a_flat_search(pictures: PictureCatalog) -> None:
         answers = ask_everything(session, pictures)
     for query, expected in enumerate(rankings_of(search_flat(codes, ids, codes, k=6))):
         assert [(n.distance, n.id) for n in answers[0].neighbors[query]] == expected
-    flat = rankings_of(search_flat(codes, ids, session.encoder.encode_image(picture(100)), k=20))[0]
+    query_code = session.encoder.encode_image(picture(100))
+    assert isinstance(query_code, BinaryCodes)
+    flat = rankings_of(search_flat(codes, ids, query_code, k=20))[0]
     assert [(n.distance, n.id) for n in answers[1].neighbors[0]] == flat
     assert len(answers[4].neighbors[0]) == 20
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.routing.query_checks import check_codes, check_item_id, check_k, parse_hex_code
+from pipeline.routing.query_checks import check_item_id, check_k, check_queries, parse_hex_code
 from tests.pipeline.shard_index.index_examples import make_queries
 from tests.pipeline.shard_index.test_index_manifest import MANIFEST
 
@@ -45,6 +45,6 @@ def test_refuses_hex_codes(text: str, reason: str) -> None:
 def test_codes_of_the_right_and_of_another_width() -> None:
     assert parse_hex_code("00ff00aa", MANIFEST).to_hex() == ["00ff00aa"]
     codes = make_queries(2, num_bits=32)
-    assert check_codes(codes, MANIFEST) is codes
+    assert check_queries(codes, MANIFEST) is codes
     with pytest.raises(UsageError, match="query codes have 12 bits, codes of index photos 32 bits"):
-        check_codes(make_queries(1), MANIFEST)
+        check_queries(make_queries(1), MANIFEST)

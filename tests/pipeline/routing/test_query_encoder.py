@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from operators.binary_codes import BinaryCodes
 from operators.decoders.image_decoder import DecodeLimits
 from operators.errors import MediaTooLarge, NonFiniteFeatures, UndecodableMedia
 from operators.features.pixel_features import PixelFeatures
+from operators.search.search_queries import SearchQueries
 from pipeline.errors import ModelMismatch
 from pipeline.routing.query_encoder import QueryEncoder
 from tests.pipeline.jobs.search_examples import decoded, fitted_model, picture
@@ -21,6 +23,11 @@ OURS = replace(MANIFEST, model_fingerprint=MODEL.fingerprint, num_bits=MODEL.num
 
 def make_encoder(limits: DecodeLimits | None = None) -> QueryEncoder:
     return QueryEncoder(MODEL, OURS, limits or DecodeLimits())
+
+
+def codes_of(queries: SearchQueries) -> BinaryCodes:
+    assert isinstance(queries, BinaryCodes)
+    return queries
 
 
 def test_a_foreign_model_is_refused_with_both_fingerprints() -> None:
@@ -35,9 +42,9 @@ def test_codes_are_those_of_the_encode_job() -> None:
     images = [picture(number) for number in range(5)]
     expected = MODEL.encode_pixels(decoded(images))
     encoded = make_encoder().encode_images(images)
-    assert np.array_equal(encoded.codes.packed, expected.packed)
+    assert np.array_equal(codes_of(encoded.queries).packed, expected.packed)
     assert encoded.rows.tolist() == [0, 1, 2, 3, 4]
-    assert make_encoder().encode_image(images[3]).to_hex() == [expected.to_hex()[3]]
+    assert codes_of(make_encoder().encode_image(images[3])).to_hex() == [expected.to_hex()[3]]
 
 
 def test_bad_pictures_are_named_and_the_rest_is_encoded() -> None:
@@ -45,7 +52,8 @@ def test_bad_pictures_are_named_and_the_rest_is_encoded() -> None:
         [b"text", picture(1), None, bytes(501), picture(2)]
     )
     assert encoded.rows.tolist() == [1, 4]
-    assert np.array_equal(encoded.codes.packed, MODEL.encode_pixels(decoded([picture(1), picture(2)])).packed)
+    expected = MODEL.encode_pixels(decoded([picture(1), picture(2)]))
+    assert np.array_equal(codes_of(encoded.queries).packed, expected.packed)
     assert set(encoded.rejects) == {0, 2, 3}
     assert "not a JPEG" in encoded.rejects[0]
     assert encoded.rejects[2] == "no picture given"
@@ -60,7 +68,7 @@ def test_one_bad_picture_raises() -> None:
 
 
 def test_no_picture_left() -> None:
-    assert len(make_encoder().encode_images([b"", None]).codes) == 0
+    assert len(make_encoder().encode_images([b"", None]).queries) == 0
 
 
 def test_features_that_are_not_finite_are_rejects(monkeypatch: pytest.MonkeyPatch) -> None:
