@@ -16,6 +16,8 @@ from operators.hashers.hasher import Hasher
 # Where each method lives. Imported when asked for: some need torch, whose import takes longer than a search.
 _HASHERS: dict[str, tuple[str, str]] = {
     "itq": ("iterative_quantization", "IterativeQuantization"),
+    "opq": ("optimized_product_quantization", "OptimizedProductQuantization"),
+    "pq": ("product_quantization", "ProductQuantization"),
     "pcah": ("pca_hashing", "PcaHashing"),
     "sh": ("spectral_hashing", "SpectralHashing"),
     "sklsh": ("shift_invariant_kernel_hashing", "ShiftInvariantKernelHashing"),

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from operators.binary_codes import BinaryCodes
 from operators.errors import NotFitted
-from operators.hashers.exact_projection import ExactProjection
-from operators.hashers.feature_rows import check_feature_rows
 from operators.hashers.method_settings import MethodSettings, whole
 from operators.hashers.principal_components import varying_components
 from operators.hashers.quantization_rotation import learn_rotation
 from operators.hashers.settings_hasher import SettingsHasher
+from operators.quantization.exact_projection import ExactProjection
+from operators.quantization.feature_rows import check_feature_rows
 
 _ROWS_PER_BLOCK = 8192
 

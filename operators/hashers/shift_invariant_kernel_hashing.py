@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from operators.binary_codes import BinaryCodes
 from operators.errors import InvalidSetting, NotFitted
-from operators.hashers.exact_projection import ExactProjection
-from operators.hashers.feature_rows import check_feature_rows
 from operators.hashers.learned_tensors import require_tensors
 from operators.hashers.method_settings import MethodSettings, whole
 from operators.hashers.settings_hasher import SettingsHasher
+from operators.quantization.exact_projection import ExactProjection
+from operators.quantization.feature_rows import check_feature_rows
 
 _SAMPLE_QUERIES = 500
 _SAMPLE_ITEMS = 10_000

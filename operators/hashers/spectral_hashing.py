@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from operators.binary_codes import BinaryCodes
 from operators.errors import InvalidSetting, NotFitted, ShapeMismatch
-from operators.hashers.exact_projection import ExactProjection
-from operators.hashers.feature_rows import check_feature_rows
 from operators.hashers.learned_tensors import require_tensors
 from operators.hashers.method_settings import MethodSettings
 from operators.hashers.principal_components import num_varying_directions, principal_components
 from operators.hashers.settings_hasher import SettingsHasher
+from operators.quantization.exact_projection import ExactProjection
+from operators.quantization.feature_rows import check_feature_rows
 
 
 @dataclass(frozen=True, eq=False)

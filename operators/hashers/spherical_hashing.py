@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from operators.binary_codes import BinaryCodes
 from operators.errors import InvalidSetting, NotFitted
-from operators.hashers.exact_projection import ExactProjection
-from operators.hashers.feature_rows import check_feature_rows
 from operators.hashers.learned_tensors import require_tensors
 from operators.hashers.method_settings import MethodSettings, whole
 from operators.hashers.settings_hasher import SettingsHasher
+from operators.quantization.exact_projection import ExactProjection
+from operators.quantization.feature_rows import check_feature_rows
 
 _START_ITEMS = 5
 _MEAN_TOLERANCE, _SPREAD_TOLERANCE = 0.1, 0.15

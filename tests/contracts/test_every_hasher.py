@@ -38,6 +38,8 @@ _CASES: dict[str, tuple[str, dict[str, Any], int]] = {
     "sh": ("sh", {"num_bits": 90}, 90),
     "sph": ("sph", {"num_bits": 20}, 20),
     "sklsh": ("sklsh", {"num_bits": 20}, 20),
+    "pq": ("pq", {"num_bits": 24, "num_iterations": 3}, 24),
+    "opq": ("opq", {"num_bits": 24, "num_iterations": 3}, 24),
     "itq 64": ("itq", {"num_bits": 64, "num_iterations": 5}, 64),
 }
 # What the seed cannot change: these methods draw nothing at random.

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.errors import NotFitted, ShapeMismatch
-from operators.hashers.feature_rows import check_feature_rows
+from operators.quantization.feature_rows import check_feature_rows
 
 _EXACT_BITS = 53
 _VALUES_PER_BLOCK = 2**20

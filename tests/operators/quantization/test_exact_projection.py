@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.errors import NonFiniteFeatures, NotFitted, ShapeMismatch
-from operators.hashers.exact_projection import ExactProjection
+from operators.quantization.exact_projection import ExactProjection
 
 _HASH_OF_PROJECTION = """
 import hashlib, numpy as np
-from operators.hashers.exact_projection import ExactProjection
+from operators.quantization.exact_projection import ExactProjection
 rng = np.random.default_rng(5)
 projection = ExactProjection(rng.random(700, np.float32), rng.standard_normal((700, 96), np.float32))
 print(hashlib.sha256(projection.project(rng.random((501, 700), np.float32)).tobytes()).hexdigest())

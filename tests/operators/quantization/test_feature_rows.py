@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from operators.errors import NonFiniteFeatures, ShapeMismatch
-from operators.hashers.feature_rows import check_feature_rows
+from operators.quantization.feature_rows import check_feature_rows
 
 
 def test_finite_rows_pass() -> None:
