@@ -15,8 +15,11 @@ from operators.hashers.hasher import Hasher
 
 # Where each method lives. Imported when asked for: some need torch, whose import takes longer than a search.
 _HASHERS: dict[str, tuple[str, str]] = {
+    "dsh": ("deep_supervised_hashing", "DeepSupervisedHashing"),
+    "dsh-balanced": ("deep_supervised_hashing", "BalancedSupervisedHashing"),
     "itq": ("iterative_quantization", "IterativeQuantization"),
     "opq": ("optimized_product_quantization", "OptimizedProductQuantization"),
+    "orthohash": ("orthogonal_centre_hashing", "OrthogonalCentreHashing"),
     "pq": ("product_quantization", "ProductQuantization"),
     "pcah": ("pca_hashing", "PcaHashing"),
     "sh": ("spectral_hashing", "SpectralHashing"),

@@ -1,4 +1,4 @@
-"""`ProductQuantization`: PQ (Jegou, Douze and Schmid, "Product quantization for nearest neighbor search", TPAMI 2011)."""
+"""`ProductQuantization`: PQ (Jegou et al., "Product quantization for nearest neighbor search", TPAMI 2011)."""
 
 from __future__ import annotations
 

@@ -31,6 +31,10 @@ class SettingsHasher(Hasher, Generic[Settings]):
     def num_bits(self) -> int:
         return self._settings.num_bits
 
+    @property
+    def typed_settings(self) -> Settings:
+        return self._settings
+
     def settings(self) -> dict[str, Json]:
         return asdict(self._settings)
 

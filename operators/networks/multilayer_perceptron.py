@@ -9,12 +9,15 @@ from torch import nn
 
 
 class MultilayerPerceptron(nn.Module):
-    """float `(batch, num_dims)` -> `(batch, num_outputs)`, linear; `hidden` widths in between, each with ReLU."""
+    """float `(batch, num_dims)` -> `(batch, num_outputs)`, linear; `hidden` widths in between, each with ReLU.
+
+    Inputs are standardised first (batch statistics in training, running ones after): features come in every scale.
+    """
 
     def __init__(self, num_dims: int, num_outputs: int, *, hidden: tuple[int, ...] = (1024,)) -> None:
         super().__init__()
         widths = (num_dims, *hidden)
-        layers: list[nn.Module] = []
+        layers: list[nn.Module] = [nn.BatchNorm1d(num_dims, affine=False)]
         for num_inputs, num_hidden in pairwise(widths):
             layers += [nn.Linear(num_inputs, num_hidden), nn.ReLU()]
         self.layers = nn.Sequential(*layers)

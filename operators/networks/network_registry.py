@@ -8,9 +8,15 @@ from torch import nn
 from operators.errors import InvalidSetting
 from operators.networks.dsh_network import DshNetwork
 from operators.networks.multilayer_perceptron import MultilayerPerceptron
+from operators.networks.residual_cnn import ResidualCnn
 from operators.networks.small_cnn import SmallCnn
 
-_NETWORKS: dict[str, type[nn.Module]] = {"dsh": DshNetwork, "mlp": MultilayerPerceptron, "small-cnn": SmallCnn}
+_NETWORKS: dict[str, type[nn.Module]] = {
+    "dsh": DshNetwork,
+    "mlp": MultilayerPerceptron,
+    "resnet": ResidualCnn,
+    "small-cnn": SmallCnn,
+}
 
 
 def network_names() -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from operators.quantization.lookup_tables import NUM_CODEWORDS, LookupTables
 
 
 def subspace_bounds(num_dims: int, num_codebooks: int) -> tuple[int, ...]:
-    """Where sub-spaces start and end, as even as can be. Raises `InvalidSetting` for fewer dimensions than codebooks."""
+    """Where sub-spaces start and end, as even as can be. Raises `InvalidSetting` for less than a dimension each."""
     if num_dims < num_codebooks:
         raise InvalidSetting("num_bits", str(8 * num_codebooks), f"at most {8 * num_dims}, 8 per feature dimension")
     return tuple(num_dims * number // num_codebooks for number in range(num_codebooks + 1))

@@ -1,5 +1,7 @@
 """PQ and OPQ: nearest words, errors that never rise, and rotations that pay."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -55,7 +57,7 @@ def test_a_rotation_lowers_the_error() -> None:
 def test_the_error_never_rises_and_the_rotation_is_one() -> None:
     rows = _features() - _features().mean(axis=0)
     rotation, _, errors = rotate_and_code(rows, np.eye(16), num_codebooks=4, num_iterations=12, seed=0)
-    assert all(later <= earlier * (1 + 1e-6) for earlier, later in zip(errors, errors[1:], strict=False))
+    assert all(later <= earlier * (1 + 1e-6) for earlier, later in itertools.pairwise(errors))
     assert errors[-1] < 0.9 * errors[0]
     np.testing.assert_allclose(rotation.T @ rotation, np.eye(16), atol=1e-8)
 
