@@ -17,6 +17,7 @@ from operators.hashers.hasher import Hasher
 _HASHERS: dict[str, tuple[str, str]] = {
     "dsh": ("deep_supervised_hashing", "DeepSupervisedHashing"),
     "dsh-balanced": ("deep_supervised_hashing", "BalancedSupervisedHashing"),
+    "dvb": ("deep_variational_binaries", "DeepVariationalBinaries"),
     "itq": ("iterative_quantization", "IterativeQuantization"),
     "opq": ("optimized_product_quantization", "OptimizedProductQuantization"),
     "orthohash": ("orthogonal_centre_hashing", "OrthogonalCentreHashing"),
@@ -24,6 +25,7 @@ _HASHERS: dict[str, tuple[str, str]] = {
     "pcah": ("pca_hashing", "PcaHashing"),
     "sh": ("spectral_hashing", "SpectralHashing"),
     "sklsh": ("shift_invariant_kernel_hashing", "ShiftInvariantKernelHashing"),
+    "spdaq": ("similarity_preserving_quantization", "SimilarityPreservingQuantization"),
     "sph": ("spherical_hashing", "SphericalHashing"),
     "lsh": ("random_projection", "RandomProjection"),
 }

@@ -43,6 +43,10 @@ _CASES: dict[str, tuple[str, dict[str, Any], int]] = {
     "dsh": ("dsh", {"num_bits": 20, "network": "mlp", "num_epochs": 2}, 20),
     "dsh-balanced": ("dsh-balanced", {"num_bits": 20, "network": "mlp", "num_epochs": 9}, 20),
     "orthohash": ("orthohash", {"num_bits": 20, "network": "mlp", "num_epochs": 2}, 20),
+    "spdaq": ("spdaq", {"num_bits": 16, "network": "mlp", "num_epochs": 2}, 16),
+    "spdaq nQ": ("spdaq", {"num_bits": 16, "network": "mlp", "num_epochs": 2, "variant": "nQ"}, 16),
+    "dvb": ("dvb", {"num_bits": 20, "num_epochs": 2, "hidden": 16, "latent": 8}, 20),
+    "dvb mean": ("dvb", {"num_bits": 9, "num_epochs": 2, "hidden": 16, "latent": 80, "encoding": "mean"}, 9),
     "itq 64": ("itq", {"num_bits": 64, "num_iterations": 5}, 64),
 }
 # What the seed cannot change: these methods draw nothing at random.
