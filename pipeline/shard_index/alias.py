@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 
 from pipeline.errors import ConflictError, CorruptFile, ObjectExists, ObjectNotFound, UsageError
 from pipeline.object_store.object_store import ObjectStore
+from pipeline.object_store.sealed_json import seal, unseal
 from pipeline.object_store.uri_path import join_uri
 from pipeline.shard_index.index_name import check_name
-from pipeline.shard_index.sealed_json import seal, unseal
 
 FORMAT_VERSION = 1
 _ATTEMPTS = 10

@@ -7,8 +7,8 @@ from typing import Any, get_args
 
 from operators.hashers.hasher import CodeKind
 from pipeline.errors import CorruptFile
+from pipeline.object_store.sealed_json import seal, unseal
 from pipeline.object_store.uri_path import join_uri
-from pipeline.shard_index.sealed_json import seal, unseal
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "MANIFEST.json"

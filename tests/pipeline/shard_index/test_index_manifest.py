@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from pipeline.errors import CorruptFile
+from pipeline.object_store.sealed_json import seal
 from pipeline.shard_index.index_manifest import IndexFile, IndexManifest, ShardEntry, shard_name
-from pipeline.shard_index.sealed_json import seal
 
 
 def shard(number: int, first_row: int, num_rows: int, first_id: int, last_id: int) -> ShardEntry:

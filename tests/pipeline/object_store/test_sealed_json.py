@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pipeline.errors import CorruptFile
-from pipeline.shard_index.sealed_json import seal, unseal
+from pipeline.object_store.sealed_json import seal, unseal
 
 CONTENT = {"format_version": 1, "name": "fotos é", "rows": [1, 2], "nothing": None}
 
