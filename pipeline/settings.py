@@ -55,6 +55,30 @@ class SearchSettings(_Section):
     cache_dir: str | None = Field(default=None, description="where index shards of an s3:// catalog are kept")
 
 
+class GateSettings(_Section):
+    """What a trained model's codes must be like before it is stored. Null thresholds follow from the sample."""
+
+    enabled: bool = True
+    min_bit_entropy: float = Field(default=0.1, ge=0, le=1, description="mean over bits")
+    max_share_of_dead_bits: float | None = Field(default=None, ge=0, le=1)
+    min_distinct_codes: int | None = Field(default=None, ge=1)
+
+
+class TrainSettings(_Section):
+    """How the train job uses the machines, and when a method that learns by epochs stops.
+
+    `patience` epochs without a better validation value end a training; 0 runs every epoch.
+    """
+
+    device: Device = "auto"
+    num_workers: int = Field(default=1, ge=1)
+    cpus_per_worker: int | None = Field(default=None, ge=1)
+    validation_share: float = Field(default=0.1, ge=0, le=0.5)
+    patience: int = Field(default=10, ge=0)
+    checkpoint_epochs: int = Field(default=1, ge=1)
+    gate: GateSettings = GateSettings()
+
+
 class RaySettings(_Section):
     """`address` null starts a local Ray; "auto" or host:port joins a running cluster."""
 
@@ -68,6 +92,7 @@ class Settings(_Section):
     decode: DecodeSettings = DecodeSettings()
     source: SourceDefaults = SourceDefaults()
     search: SearchSettings = SearchSettings()
+    train: TrainSettings = TrainSettings()
     ray: RaySettings = RaySettings()
 
 

@@ -35,9 +35,9 @@ class DeepVariationalSettings(MethodSettings):
     """The thesis has `hidden` and `latent` 1024, `num_centres` 20 (CIFAR-10), weights 0.5, 0.1 and 1 with sums in place
     of means, 10 samples and Adam at 1e-4; those here train in a minute on a CPU.
 
-    `manifold`: "laplacian" (H3 with the sign that draws neighbours together), "printed" (as published, which drives them
-    apart) or "none". `affinity`: "knn" (`num_neighbors` nearest of the batch) or "gaussian" (`temperature`; the printed
-    1e-3 makes it the identity). `posterior_input`: "sign" (as published, straight-through) or "real" (as released).
+    `manifold`: "laplacian" (H3 with the sign that draws neighbours together), "printed" (as published, which drives
+    them apart) or "none". `affinity`: "knn" (`num_neighbors` nearest of the batch) or "gaussian" (`temperature`; the
+    printed 1e-3 makes it the identity). `posterior_input`: "sign" (published, straight-through) or "real" (released).
     `encoding`: "sampled" (mean over `num_samples` draws) or "mean" (z at its mean). The centre loss and H2 can be left
     out by `centres` false and `decorrelation` 0.
     """
@@ -63,8 +63,8 @@ class DeepVariationalSettings(MethodSettings):
 
 
 class DeepVariationalBinaries(NetworkHasher[DeepVariationalSettings]):
-    """Bits are the signs of a generator g(x, z) with z from a learned prior p(z | x), whose mean is drawn to the nearest
-    of a few anchors (k-means centres of the principal components of the length-1 features).
+    """Bits are the signs of a generator g(x, z) with z from a learned prior p(z | x), whose mean is drawn to the
+    nearest of a few anchors (k-means centres of the principal components of the length-1 features).
 
     Without labels. Cost: three small networks per item and epoch, one k-means before.
     """

@@ -15,6 +15,8 @@ from operators.hashers.hasher import Hasher
 
 # Where each method lives. Imported when asked for: some need torch, whose import takes longer than a search.
 _HASHERS: dict[str, tuple[str, str]] = {
+    "agh": ("anchor_graph_hashing", "AnchorGraphHashing"),
+    "dgh": ("discrete_graph_hashing", "DiscreteGraphHashing"),
     "dsh": ("deep_supervised_hashing", "DeepSupervisedHashing"),
     "dsh-balanced": ("deep_supervised_hashing", "BalancedSupervisedHashing"),
     "dvb": ("deep_variational_binaries", "DeepVariationalBinaries"),

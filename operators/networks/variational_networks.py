@@ -9,9 +9,9 @@ from torch import nn
 class VariationalNetworks(nn.Module):
     """`prior`: x -> mean and variance of z; `posterior`: (x, b) -> the same; `generator`: (x, z) -> codes in (-1, 1).
 
-    Each has two hidden layers of `hidden` units with ReLU. Means end in tanh, variances in a sigmoid, as published. Rows
-    are first scaled to length 1, then standardised. `noise` `(num_samples, latent)` is drawn once: encoding with it
-    averages over the same draws for every item, so that an item's code does not depend on its neighbours.
+    Each has two hidden layers of `hidden` units with ReLU. Means end in tanh, variances in a sigmoid, as published.
+    Rows are first scaled to length 1, then standardised. `noise` `(num_samples, latent)` is drawn once: encoding with
+    it averages over the same draws for every item, so that an item's code does not depend on its neighbours.
     """
 
     noise: torch.Tensor

@@ -1,4 +1,4 @@
-"""Losses of DVB (thesis equations 3.9 to 3.15), each a mean over the batch so that their weights do not depend on it."""
+"""Losses of DVB (equations 3.9 to 3.15 of Shen's thesis), each a mean, so that weights do not depend on the batch."""
 
 from __future__ import annotations
 

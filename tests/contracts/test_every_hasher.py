@@ -45,8 +45,15 @@ _CASES: dict[str, tuple[str, dict[str, Any], int]] = {
     "orthohash": ("orthohash", {"num_bits": 20, "network": "mlp", "num_epochs": 2}, 20),
     "spdaq": ("spdaq", {"num_bits": 16, "network": "mlp", "num_epochs": 2}, 16),
     "spdaq nQ": ("spdaq", {"num_bits": 16, "network": "mlp", "num_epochs": 2, "variant": "nQ"}, 16),
-    "dvb": ("dvb", {"num_bits": 20, "num_epochs": 2, "hidden": 16, "latent": 8}, 20),
-    "dvb mean": ("dvb", {"num_bits": 9, "num_epochs": 2, "hidden": 16, "latent": 80, "encoding": "mean"}, 9),
+    "dvb": ("dvb", {"num_bits": 20, "num_epochs": 30, "hidden": 16, "latent": 8, "rate": 0.01}, 20),
+    "dvb mean": (
+        "dvb",
+        {"num_bits": 9, "num_epochs": 30, "hidden": 16, "latent": 80, "rate": 0.01, "encoding": "mean"},
+        9,
+    ),
+    "agh": ("agh", {"num_bits": 20, "num_anchors": 40, "num_nearest": 3}, 20),
+    "agh of 2 layers": ("agh", {"num_bits": 20, "num_anchors": 40, "num_nearest": 3, "num_layers": 2}, 20),
+    "dgh": ("dgh", {"num_bits": 20, "num_anchors": 40}, 20),
     "itq 64": ("itq", {"num_bits": 64, "num_iterations": 5}, 64),
 }
 # What the seed cannot change: these methods draw nothing at random.
