@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
@@ -76,10 +76,14 @@ class DeepSupervisedHashing(NetworkHasher[DeepSupervisedSettings]):
         return rows
 
     def loss(self, outputs: torch.Tensor, similar: torch.Tensor) -> Losses:
-        settings = self._settings
-        pairs = contrastive_pair_loss(outputs, similar, margin=settings.margin_per_bit * settings.num_bits)
+        """The mean over the pairs of a batch. Each pair carries the regulariser of both its items, hence the 2."""
+        pairs = self.pair_loss(outputs, similar)
         regulariser = binary_regulariser(outputs)
-        return {"loss": pairs + settings.alpha * regulariser, "pairs": pairs, "regulariser": regulariser}
+        return {"loss": pairs + 2 * self._settings.alpha * regulariser, "pairs": pairs, "regulariser": regulariser}
+
+    def pair_loss(self, outputs: torch.Tensor, similar: torch.Tensor) -> torch.Tensor:
+        """Mean over the pairs of a batch, every pair with the same weight."""
+        return contrastive_pair_loss(outputs, similar, margin=self._settings.margin_per_bit * self._settings.num_bits)
 
 
 class _PairRun(NetworkRun):
@@ -116,36 +120,39 @@ class _PairRun(NetworkRun):
 
 @dataclass(frozen=True, kw_only=True)
 class BalancedSupervisedSettings(DeepSupervisedSettings):
-    """Peak `rate` of a cosine schedule of few epochs; `augment` moves pictures by up to 2 pixels and mirrors them."""
+    """Peak `rate` of a cosine schedule of few epochs. `augment` moves pictures by up to 2 pixels and mirrors them; off,
+    since it pays in long trainings only. `balance_pairs` weighs the two kinds of pairs equally, for labels of which a
+    batch holds few similar pairs; off, since with balanced batches it makes classes that look alike share a code."""
 
     network: str = choice("small-cnn", *NETWORKS)
     num_epochs: int = whole(6, minimum=1, maximum=100_000)
     rate: float = number(0.003, minimum=0, maximum=10)
     weight_decay: float = number(0.0005, minimum=0, maximum=1)
-    augment: bool = switch(True)
+    augment: bool = switch(False)
+    balance_pairs: bool = switch(False)
 
 
 class BalancedSupervisedHashing(DeepSupervisedHashing):
-    """DSH's loss with its two kinds of pairs weighed equally (in a batch of ten classes nine pairs in ten are
-    dissimilar), a batch-normalised network, AdamW with a cosine schedule, and shifted and mirrored pictures."""
+    """DSH's loss and class-balanced batches with a batch-normalised network, AdamW and a cosine schedule."""
 
     method: ClassVar[str] = "dsh-balanced"
     settings_type = BalancedSupervisedSettings
 
+    @property
+    def _recipe(self) -> BalancedSupervisedSettings:
+        return cast("BalancedSupervisedSettings", self._settings)
+
     def optimizer(self, network: torch.nn.Module) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(network.parameters(), lr=self._settings.rate, weight_decay=self._settings.weight_decay)
+        return torch.optim.AdamW(network.parameters(), lr=self._recipe.rate, weight_decay=self._recipe.weight_decay)
 
     def rate(self, progress: float) -> float:
-        return self._settings.rate * cosine_rate(progress)
+        return self._recipe.rate * cosine_rate(progress)
 
     def prepare(self, rows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        if self._settings.network == "mlp" or not getattr(self._settings, "augment", False):
+        if self._recipe.network == "mlp" or not self._recipe.augment:
             return rows
         return shifted_and_flipped(rows, max_shift=2, generator=generator)
 
-    def loss(self, outputs: torch.Tensor, similar: torch.Tensor) -> Losses:
-        settings = self._settings
-        margin = settings.margin_per_bit * settings.num_bits
-        pairs = contrastive_pair_loss(outputs, similar, margin=margin, balanced=True)
-        regulariser = binary_regulariser(outputs)
-        return {"loss": pairs + settings.alpha * regulariser, "pairs": pairs, "regulariser": regulariser}
+    def pair_loss(self, outputs: torch.Tensor, similar: torch.Tensor) -> torch.Tensor:
+        margin = self._recipe.margin_per_bit * self._recipe.num_bits
+        return contrastive_pair_loss(outputs, similar, margin=margin, balanced=self._recipe.balance_pairs)
