@@ -19,15 +19,17 @@ def tie_breaking_order(num_items: int, seed: int) -> NDArray[np.int64]:
 
 
 def ranked_hits(
-    distances: NDArray[np.unsignedinteger], relevant: NDArray[np.bool_], tie_order: NDArray[np.int64]
+    distances: NDArray[np.unsignedinteger] | NDArray[np.float32],
+    relevant: NDArray[np.bool_],
+    tie_order: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
     """Relevance of the whole database in ranked order: ascending distance, ties in the order of `tie_order`.
 
-    `distances` (uint8 or uint16, so that numpy sorts by radix) and `relevant` are `(num_queries, num_database)`;
+    `distances` (uint8 or uint16, which numpy sorts by radix, or float32) and `relevant`: `(num_queries, num_database)`;
     `tie_order` is a permutation of the columns. Returns bool `(num_queries, num_database)`. Raises `ShapeMismatch`.
     """
-    if distances.dtype not in (np.uint8, np.uint16):
-        raise ShapeMismatch("distances", str(distances.dtype), "uint8 or uint16")
+    if distances.dtype not in (np.uint8, np.uint16, np.float32):
+        raise ShapeMismatch("distances", str(distances.dtype), "uint8, uint16 or float32")
     if distances.ndim != 2 or distances.shape != relevant.shape or tie_order.shape != distances.shape[1:]:
         given = f"{distances.shape}, {relevant.shape} and {tie_order.shape}"
         raise ShapeMismatch("distances, relevant and tie_order", given, "(num_queries, n), the same, and (n,)")

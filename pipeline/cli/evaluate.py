@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple, get_args
 
 import typer
 
@@ -24,7 +24,9 @@ def evaluate(
         str | None, typer.Option("--protocol", "-p", help="fashion-mnist, or folder (class folders, with --data-dir).")
     ] = None,
     index: Annotated[str | None, typer.Option("--index", "-i", help="Evaluate an index by its own labels.")] = None,
-    method: Annotated[list[str] | None, typer.Option("--method", "-m", help="itq or lsh; may be repeated.")] = None,
+    method: Annotated[
+        list[str] | None, typer.Option("--method", "-m", help="Method, as itq (see docs/models.md); may be repeated.")
+    ] = None,
     num_bits: Annotated[
         list[int] | None, typer.Option("--num-bits", "-b", help="Bits per code or table; may be repeated.", min=1)
     ] = None,
@@ -33,8 +35,14 @@ def evaluate(
     ] = None,
     ranking: Annotated[
         str | None,
-        typer.Option("--ranking", help="hamming, collisions or summed; default: collisions for many tables."),
+        typer.Option(
+            "--ranking", help="hamming, summed, collisions, rerank, asymmetric or symmetric; default: by method."
+        ),
     ] = None,
+    database: Annotated[
+        str,
+        typer.Option("--database", help="Codes of the database: encoded, or learned (as the method found them)."),
+    ] = "encoded",
     features: Annotated[str, typer.Option("--features", "-f", help="hog, gist, pixels or backbone.")] = "hog",
     feature_set: Annotated[list[str] | None, typer.Option("--feature-set", help="Setting, as side=28.")] = None,
     method_set: Annotated[list[str] | None, typer.Option("--method-set", help="Setting, as center=true.")] = None,
@@ -61,7 +69,7 @@ def evaluate(
             EvaluateProtocolSettings(
                 protocol=str(protocol),
                 features=features,
-                runs=_runs(method, num_bits, num_tables, ranking, method_set),
+                runs=_runs(RunOptions(method, num_bits, num_tables, ranking, method_set, database)),
                 feature_settings=options.parse_settings(feature_set, "--feature-set"),
                 data_dir=data_dir,
                 seed=seed,
@@ -75,22 +83,42 @@ def evaluate(
     return EXIT_OK
 
 
-def _runs(
-    methods: list[str] | None,
-    num_bits: list[int] | None,
-    num_tables: list[int] | None,
-    ranking: str | None,
-    method_set: list[str] | None,
-) -> tuple[MethodRun, ...]:
+class RunOptions(NamedTuple):
+    """What to evaluate, as given."""
+
+    methods: list[str] | None
+    num_bits: list[int] | None
+    num_tables: list[int] | None
+    ranking: str | None
+    method_set: list[str] | None
+    database: str
+
+
+def _runs(asked: RunOptions) -> tuple[MethodRun, ...]:
     """Every method with every width; several tables are a matter of lsh alone."""
+    from pipeline.evaluation.code_distances import Ranking
+    from pipeline.evaluation.retrieval_report import DatabaseCodes
     from pipeline.jobs.evaluate_protocol import MethodRun
 
-    hasher_settings = options.parse_settings(method_set, "--method-set")
+    hasher_settings = options.parse_settings(asked.method_set, "--method-set")
+    for flag, value, known in (
+        ("--ranking", asked.ranking, get_args(Ranking)),
+        ("--database", asked.database, get_args(DatabaseCodes)),
+    ):
+        if value is not None and value not in known:
+            raise UsageError(f"{flag} {value}: expected one of {', '.join(known)}")
     return tuple(
-        MethodRun(method=method, num_bits=bits, num_tables=tables, ranking=ranking, settings=hasher_settings)  # type: ignore[arg-type]
-        for method in methods or ["itq"]
-        for tables in num_tables or [1]
-        for bits in num_bits or [64]
+        MethodRun(
+            method=method,
+            num_bits=bits,
+            num_tables=tables,
+            ranking=asked.ranking,  # type: ignore[arg-type]
+            settings=hasher_settings,
+            database=asked.database,  # type: ignore[arg-type]
+        )
+        for method in asked.methods or ["itq"]
+        for tables in asked.num_tables or [1]
+        for bits in asked.num_bits or [64]
     )
 
 

@@ -43,9 +43,12 @@ class FashionMnist(RetrievalProtocol):
         self._folder = DEBIAN_FOLDER if data_dir is None else Path(data_dir)
 
     def feature_settings(self, features: str) -> dict[str, Json]:
-        """HOG and pixels at the pictures' own 28 x 28; HOG with `HOG_ORIENTATIONS`."""
-        sides: dict[str, Json] = {"side": PICTURE_SIDE} if features in ("hog", "pixels") else {}
-        return {**sides, "num_orientations": HOG_ORIENTATIONS} if features == "hog" else sides
+        """HOG and pixels at the pictures' own 28 x 28; HOG with `HOG_ORIENTATIONS`, pixels gray, as they are."""
+        own: dict[str, dict[str, Json]] = {
+            "hog": {"side": PICTURE_SIDE, "num_orientations": HOG_ORIENTATIONS},
+            "pixels": {"side": PICTURE_SIDE, "gray": True},
+        }
+        return own.get(features, {})
 
     def load(self) -> ProtocolData:
         """Raises `UsageError` when files are missing, `CorruptFile` when they are not what they should be."""

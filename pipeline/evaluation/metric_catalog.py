@@ -50,6 +50,12 @@ def rank_metrics(cutoffs: tuple[int, ...]) -> tuple[RankMetric, ...]:
     return whole + tuple(metric for cutoff in cutoffs for metric in _at_cutoff(cutoff))
 
 
+def headline_metrics(cutoffs: tuple[int, ...]) -> tuple[RankMetric, ...]:
+    """Those of `rank_metrics` that results are compared by."""
+    wanted = {"ap_all", *(f"{name}_at_{cutoff}" for name in ("map", "precision") for cutoff in cutoffs)}
+    return tuple(metric for metric in rank_metrics(cutoffs) if metric.name in wanted)
+
+
 def _at_cutoff(cutoff: int) -> tuple[RankMetric, ...]:
     entries: tuple[tuple[str, str, Callable[..., PerQuery]], ...] = (
         ("map_at_{k}", "AP@{k}/hits: sum of P@k at hits in the first {k} / number of those hits", ap.ap_over_hits),

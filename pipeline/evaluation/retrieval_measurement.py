@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import nan
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +19,8 @@ from operators.metrics.precision_recall_curve import precision_at_recall
 from operators.metrics.relevance import RelevanceRows
 from operators.metrics.tie_breaking import ranked_hits, tie_breaking_order
 from pipeline.errors import UsageError
-from pipeline.evaluation.code_distances import CodeDistances
-from pipeline.evaluation.metric_catalog import histogram_metrics, rank_metrics
+from pipeline.evaluation.code_distances import CodeDistances, RowDistances
+from pipeline.evaluation.metric_catalog import HistogramMetric, headline_metrics, histogram_metrics, rank_metrics
 
 _BLOCK_PAIRS = 2**21
 _RECALL_PERCENTS = np.arange(2, 101, 2)
@@ -30,10 +32,11 @@ _Value = TypeVar("_Value", bound=np.generic)
 @dataclass(frozen=True, kw_only=True)
 class MeasurementSettings:
     """`cutoffs`: the K of metrics at K; those beyond the database are left out, except the first. `seed` breaks
-    ties."""
+    ties. `headline`: only map_at_K, precision_at_K and ap_all, and no recall curve, in a fraction of the time."""
 
     cutoffs: tuple[int, ...] = (10, 100, 1000)
     seed: int = 0
+    headline: bool = False
 
     def __post_init__(self) -> None:
         if not self.cutoffs or min(self.cutoffs) < 1:
@@ -83,12 +86,19 @@ def measure_retrieval(
         )
     meter = _Meter(distances, settings, num_ranked)
     values: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
-    for block in _query_blocks(distances):
+
+    def measure(block: slice) -> dict[str, NDArray[np.float64]]:
         rows, hits = distances.rows(block), relevant(block)
         if self_columns is not None:
-            rows, hits = _without(rows, self_columns[block]), _without(hits, self_columns[block])
-        for name, measured in meter.measure(rows, hits).items():
-            values[name].append(measured)
+            left_out = self_columns[block]
+            return meter.measure(cast("RowDistances", _without(rows, left_out)), _without(hits, left_out))
+        return meter.measure(rows, hits)
+
+    # Sorting and counting leave the interpreter lock alone: one thread per core.
+    with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+        for measured in threads.map(measure, _query_blocks(distances)):
+            for name, per_query in measured.items():
+                values[name].append(per_query)
     return meter.summary({name: np.concatenate(parts) for name, parts in values.items()})
 
 
@@ -98,19 +108,23 @@ class _Meter:
     def __init__(self, distances: CodeDistances, settings: MeasurementSettings, num_ranked: int) -> None:
         cutoffs = settings.cutoffs_within(num_ranked)
         self._distances = distances
-        self._rank_metrics = rank_metrics(cutoffs)
-        self._histogram_metrics = histogram_metrics(cutoffs, bit_distances=distances.nothing_shared is None)
+        self._rank_metrics = headline_metrics(cutoffs) if settings.headline else rank_metrics(cutoffs)
+        self._has_recall_curve = not settings.headline
+        self._histogram_metrics: tuple[HistogramMetric, ...] = ()
+        if distances.num_distances is not None and not settings.headline:
+            self._histogram_metrics = histogram_metrics(cutoffs, bit_distances=distances.nothing_shared is None)
         self._curve_cutoffs = tuple(cutoff for cutoff in _CURVE_CUTOFFS if cutoff <= num_ranked)
         self._tie_order = tie_breaking_order(num_ranked, settings.seed)
 
-    def measure(
-        self, distances: NDArray[np.unsignedinteger], relevant: NDArray[np.bool_]
-    ) -> dict[str, NDArray[np.float64]]:
+    def measure(self, distances: RowDistances, relevant: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
         hits = ranked_hits(distances, relevant, self._tie_order)
-        histogram = DistanceHistogram.count(distances, relevant, self._distances.num_distances)
         values: dict[str, NDArray[np.float64]] = {metric.name: metric.measure(hits) for metric in self._rank_metrics}
-        values |= {metric.name: metric.measure(histogram) for metric in self._histogram_metrics}
-        values[_RECALL_CURVE] = precision_at_recall(hits, _RECALL_PERCENTS)
+        if self._histogram_metrics:
+            whole = cast("NDArray[np.unsignedinteger]", distances)
+            histogram = DistanceHistogram.count(whole, relevant, int(self._distances.num_distances or 0))
+            values |= {metric.name: metric.measure(histogram) for metric in self._histogram_metrics}
+        if self._has_recall_curve:
+            values[_RECALL_CURVE] = precision_at_recall(hits, _RECALL_PERCENTS)
         values[_CUTOFF_CURVE] = np.stack([precision_at(hits, cutoff) for cutoff in self._curve_cutoffs], axis=1)
         values[_HAS_RELEVANT] = np.asarray(relevant.any(axis=1), dtype=np.float64)
         if self._distances.nothing_shared is not None:
@@ -118,14 +132,15 @@ class _Meter:
         return values
 
     def summary(self, values: dict[str, NDArray[np.float64]]) -> RetrievalMeasurement:
-        recall = tuple((_RECALL_PERCENTS / 100).tolist())
+        recall = tuple((_RECALL_PERCENTS / 100).tolist()) if self._has_recall_curve else ()
+        recalled = values[_RECALL_CURVE].T if self._has_recall_curve else ()
         return RetrievalMeasurement(
             metrics={
                 name: _mean(values[name])
                 for name in [metric.name for metric in self._rank_metrics]
                 + [metric.name for metric in self._histogram_metrics]
             },
-            precision_recall=Curve(x=recall, y=tuple(_mean(column) for column in values[_RECALL_CURVE].T)),
+            precision_recall=Curve(x=recall, y=tuple(_mean(column) for column in recalled)),
             precision_at_k=Curve(
                 x=tuple(map(float, self._curve_cutoffs)), y=tuple(_mean(column) for column in values[_CUTOFF_CURVE].T)
             ),

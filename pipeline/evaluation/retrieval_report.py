@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from math import isnan
+from typing import Literal
 
 from operators.features.feature_extractor import Json
 from operators.metrics.code_health import CodeHealth
 from pipeline.evaluation.neighbour_gallery import GalleryRow
 from pipeline.evaluation.retrieval_measurement import Curve, RetrievalMeasurement
 
+DatabaseCodes = Literal["encoded", "learned"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunDescription:
-    """What was evaluated on what. `num_bits` counts bits per table; a code has `num_bits * num_tables`."""
+    """What was evaluated on what. `num_bits` counts bits per table; a code has `num_bits * num_tables`.
+
+    `database`: its codes are "encoded" as queries are, or "learned" for the training items (which knows their labels,
+    where a method is supervised)."""
 
     protocol: str
     protocol_summary: str
@@ -29,6 +35,7 @@ class RunDescription:
     num_database: int
     num_queries: int
     num_rejected: int
+    database: DatabaseCodes = "encoded"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +69,8 @@ class RetrievalReport:
         """One line that tells this run from the others on a page."""
         run = self.run
         tables = f" × {run.num_tables} tables, {run.ranking}" if run.num_tables > 1 else ""
-        return f"{run.method} {run.num_bits} bits{tables}, {run.features}"
+        learned = ", learned database codes" if run.database == "learned" else ""
+        return f"{run.method} {run.num_bits} bits{tables}, {run.features}{learned}"
 
     def to_json(self) -> dict[str, Json]:
         """One flat object; a metric that no query defines (NaN) is null."""

@@ -11,13 +11,22 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.binary_codes import BinaryCodes
 from operators.features.feature_extractor import FeatureExtractor, Json
 from operators.hashers.hasher import Hasher
 from operators.hashers.hasher_registry import create_hasher
+from operators.hashers.quantizer import Quantizer
 from operators.metrics.code_health import code_health
 from operators.metrics.relevance import RelevanceRows
 from pipeline.errors import UsageError
-from pipeline.evaluation.code_distances import CodeDistances, Ranking, code_distances
+from pipeline.evaluation.code_distances import (
+    CodeDistances,
+    Ranking,
+    RerankedSide,
+    code_distances,
+    reranked_distances,
+    table_distances,
+)
 from pipeline.evaluation.label_relevance import label_names, label_numbers, relevance_of
 from pipeline.evaluation.labelled_pictures import LabelledPictures
 from pipeline.evaluation.neighbour_gallery import (
@@ -31,7 +40,7 @@ from pipeline.evaluation.picture_features import extract_features
 from pipeline.evaluation.protocol_registry import create_protocol
 from pipeline.evaluation.retrieval_measurement import MeasurementSettings, measure_retrieval
 from pipeline.evaluation.retrieval_protocol import ProtocolData, RetrievalProtocol
-from pipeline.evaluation.retrieval_report import RetrievalReport, RunDescription, RunSeconds
+from pipeline.evaluation.retrieval_report import DatabaseCodes, RetrievalReport, RunDescription, RunSeconds
 from pipeline.model_store.feature_opening import open_features
 
 _log = logging.getLogger(__name__)
@@ -39,17 +48,27 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class MethodRun:
-    """One method to evaluate. `num_bits` counts bits per table; `ranking` defaults to `hamming` for one table and to
-    `collisions` for several; `settings` go to the hasher (`center` of lsh, …)."""
+    """One method to evaluate. `num_bits` counts bits per table; `settings` go to the hasher (`center` of lsh, …).
+
+    `ranking` defaults to `hamming` for one table, `collisions` for several, and `asymmetric` for quantized codes.
+    `database`: its codes are "encoded" as any others are, or "learned": those the method found for its training items.
+    """
 
     method: str
     num_bits: int
     num_tables: int = 1
     ranking: Ranking | None = None
     settings: Mapping[str, Json] = field(default_factory=dict)
+    database: DatabaseCodes = "encoded"
 
-    def ranking_or_default(self) -> Ranking:
-        return self.ranking or ("hamming" if self.num_tables == 1 else "collisions")
+    def ranking_of(self, hasher: Hasher) -> Ranking:
+        """The ranking asked for, or the default. Raises `UsageError` for one that the kind of codes does not have."""
+        quantized = hasher.code_kind == "quantized"
+        default: Ranking = "asymmetric" if quantized else "hamming" if self.num_tables == 1 else "collisions"
+        chosen = self.ranking or default
+        if quantized != (chosen in ("asymmetric", "symmetric")):
+            raise UsageError(f"ranking {chosen} does not go with the {hasher.code_kind} codes of {self.method}")
+        return chosen
 
     def hasher(self, seed: int) -> Hasher:
         """Raises `InvalidSetting` for an unknown method or setting (several tables are a setting of lsh)."""
@@ -62,7 +81,8 @@ class EvaluateProtocolSettings:
     """`data_dir`: where the pictures are (None: the protocol's own place). `max_queries`: a seeded sample of the
     queries.
 
-    `seed` draws splits, samples, methods and the order of ties. Features are computed once for all `runs`.
+    `seed` draws splits, samples, methods and the order of ties. Features are computed once for all `runs`. `headline`:
+    as in `MeasurementSettings`.
     """
 
     protocol: str
@@ -72,6 +92,7 @@ class EvaluateProtocolSettings:
     data_dir: str | None = None
     seed: int = 0
     max_queries: int | None = None
+    headline: bool = False
     cutoffs: tuple[int, ...] = (10, 100, 1000)
     num_gallery_queries: int = 8
 
@@ -85,6 +106,8 @@ def evaluate_protocol(settings: EvaluateProtocolSettings) -> list[RetrievalRepor
     extractor_settings = {**protocol.feature_settings(settings.features), **settings.feature_settings}
     extractor = open_features(settings.features, extractor_settings)
     hashers = [run.hasher(settings.seed) for run in settings.runs]
+    for run, hasher in zip(settings.runs, hashers, strict=True):
+        run.ranking_of(hasher)
     data = protocol.load()
     if settings.max_queries is not None:
         data = data.with_fewer_queries(settings.max_queries, settings.seed)
@@ -115,10 +138,12 @@ class _Evaluation:
         clock = _Clock()
         hasher.fit(self._database.features, self._train_labels)
         train_seconds = clock.lap()
-        database, queries = hasher.encode(self._database.features), hasher.encode(self._queries.features)
+        database = self._database_codes(run, hasher)
+        distances = self._distances(run, hasher, database)
         encode_seconds = clock.lap()
-        distances = code_distances(queries, database, run.ranking_or_default(), run.num_tables)
-        measured = MeasurementSettings(cutoffs=self._settings.cutoffs, seed=self._settings.seed)
+        measured = MeasurementSettings(
+            cutoffs=self._settings.cutoffs, seed=self._settings.seed, headline=self._settings.headline
+        )
         measurement = measure_retrieval(distances, self._relevance, measured)
         seconds = RunSeconds(
             train_seconds=train_seconds,
@@ -136,6 +161,28 @@ class _Evaluation:
         _log.info("%s evaluated: %s", report.title, seconds)
         return report
 
+    def _database_codes(self, run: MethodRun, hasher: Hasher) -> BinaryCodes:
+        if run.database == "encoded":
+            return hasher.encode(self._database.features)
+        if hasher.training_codes is None:
+            raise UsageError(f"{run.method} learns no codes for its training items; use --database encoded")
+        return hasher.training_codes
+
+    def _distances(self, run: MethodRun, hasher: Hasher, database: BinaryCodes) -> CodeDistances:
+        ranking, features = run.ranking_of(hasher), self._queries.features
+        if isinstance(hasher, Quantizer):
+            asymmetric = ranking == "asymmetric"
+            tables = hasher.lookup_tables(features) if asymmetric else hasher.lookup_tables_of(hasher.encode(features))
+            return table_distances(tables, database)
+        queries = hasher.encode(features)
+        if ranking == "rerank":
+            sides = RerankedSide(codes=queries, features=features), self._reranked(database)
+            return reranked_distances(*sides, run.num_tables)
+        return code_distances(queries, database, ranking, run.num_tables)
+
+    def _reranked(self, database: BinaryCodes) -> RerankedSide:
+        return RerankedSide(codes=database, features=self._database.features)
+
     def _describe(self, run: MethodRun, hasher: Hasher) -> RunDescription:
         return RunDescription(
             protocol=self._protocol.name,
@@ -146,7 +193,8 @@ class _Evaluation:
             method_settings=hasher.settings(),
             num_bits=run.num_bits,
             num_tables=run.num_tables,
-            ranking=run.ranking_or_default(),
+            ranking=run.ranking_of(hasher),
+            database=run.database,
             seed=self._settings.seed,
             num_database=len(self._database.pictures),
             num_queries=len(self._queries.pictures),

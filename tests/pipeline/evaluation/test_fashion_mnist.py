@@ -50,5 +50,5 @@ def test_a_shortened_data_set_is_not_the_protocol(tmp_path: Path) -> None:
 
 def test_pictures_are_looked_at_in_their_own_size() -> None:
     assert FashionMnist().feature_settings("hog") == {"side": 28, "num_orientations": 4}
-    assert FashionMnist().feature_settings("pixels") == {"side": 28}
+    assert FashionMnist().feature_settings("pixels") == {"side": 28, "gray": True}
     assert FashionMnist().feature_settings("gist") == {}

@@ -7,7 +7,7 @@ from operators.binary_codes import BinaryCodes
 from operators.metrics.relevance import same_label
 from pipeline.errors import UsageError
 from pipeline.evaluation import retrieval_measurement
-from pipeline.evaluation.code_distances import code_distances
+from pipeline.evaluation.code_distances import CodeDistances, code_distances
 from pipeline.evaluation.retrieval_measurement import MeasurementSettings, RetrievalMeasurement, measure_retrieval
 from tests import metric_definitions as slow
 
@@ -112,3 +112,30 @@ def test_nothing_to_rank_is_refused() -> None:
     queries, database, query_labels, labels = _random_case(6)
     with pytest.raises(UsageError, match="0 queries and 25 items"):
         _measure((queries[:0], database, query_labels[:0], labels))
+
+
+def test_headline_metrics_are_those_of_the_whole_report() -> None:
+    queries, database, query_labels, labels = _random_case(7)
+    relevant = same_label(query_labels, labels)
+    distances = code_distances(queries, database, "hamming", 1)
+    whole = measure_retrieval(distances, relevant, MeasurementSettings(cutoffs=(4,)))
+    short = measure_retrieval(distances, relevant, MeasurementSettings(cutoffs=(4,), headline=True))
+    assert short.metrics == {name: whole.metrics[name] for name in ("ap_all", "map_at_4", "precision_at_4")}
+    assert short.precision_at_k == whole.precision_at_k
+    assert short.precision_recall.x == ()
+
+
+def test_real_distances_rank_as_sorting_does() -> None:
+    values = np.random.default_rng(0).standard_normal((5, 25)).astype(np.float32)
+    _, _, query_labels, labels = _random_case(8)
+    distances = CodeDistances(
+        rows=lambda block: values[block], num_queries=5, num_database=25, num_distances=None, nothing_shared=None
+    )
+    measured = measure_retrieval(distances, same_label(query_labels, labels), MeasurementSettings(cutoffs=(4,)))
+    hits = [
+        [bool(labels[item] == wanted) for item in np.argsort(row)]
+        for row, wanted in zip(values, query_labels, strict=True)
+    ]
+    assert measured.metrics["map_at_4"] == pytest.approx(np.mean([slow.ap_over_hits(row, 4) for row in hits]))
+    assert measured.metrics["ap_all"] == pytest.approx(np.mean([slow.ap_all(row) for row in hits]))
+    assert not any("tie_expected" in name or "radius" in name for name in measured.metrics)

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from operators.errors import InvalidSetting
+from operators.features.feature_extractor import Json
 from pipeline.errors import UnknownName, UsageError
 from pipeline.evaluation import picture_features
 from pipeline.jobs import evaluate_protocol as job
@@ -45,6 +46,40 @@ def test_easy_classes_are_found_by_every_method(class_folder: Path) -> None:
         assert len(report.gallery) == 4
     assert reports[2].measurement.candidate_fraction is not None
     assert reports[2].code_health.num_bits == 32
+
+
+_LEARNED: dict[str, Json] = {"network": "mlp", "num_epochs": 3}
+
+
+@pytest.mark.parametrize(
+    ("run", "ranking"),
+    [
+        (MethodRun(method="lsh", num_bits=4, num_tables=8, ranking="rerank"), "rerank"),
+        (MethodRun(method="dsh", num_bits=8, settings=_LEARNED), "hamming"),
+        (MethodRun(method="spdaq", num_bits=16, settings=_LEARNED), "asymmetric"),
+        (MethodRun(method="spdaq", num_bits=16, settings=_LEARNED, ranking="symmetric"), "symmetric"),
+        (MethodRun(method="spdaq", num_bits=16, settings=_LEARNED, database="learned"), "asymmetric"),
+    ],
+)
+def test_every_way_of_ranking(class_folder: Path, run: MethodRun, ranking: str) -> None:
+    (report,) = evaluate_protocol(_settings(class_folder, run))
+    assert report.run.ranking == ranking
+    assert report.run.database == run.database
+    assert report.metrics["map_at_10"] > 0.8, report.title
+    assert (report.measurement.candidate_fraction is not None) == (ranking == "rerank")
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        (MethodRun(method="itq", num_bits=8, database="learned"), "itq learns no codes"),
+        (MethodRun(method="itq", num_bits=8, ranking="asymmetric"), "does not go with the binary codes of itq"),
+        (MethodRun(method="pq", num_bits=8, ranking="hamming"), "does not go with the quantized codes of pq"),
+    ],
+)
+def test_what_a_method_does_not_have_is_refused(class_folder: Path, run: MethodRun, expected: str) -> None:
+    with pytest.raises(UsageError, match=expected):
+        evaluate_protocol(_settings(class_folder, run))
 
 
 def test_same_seed_same_report(class_folder: Path) -> None:
