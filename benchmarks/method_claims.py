@@ -1,0 +1,128 @@
+"""What is claimed of each method on Fashion-MNIST, as groups of runs and of comparisons between their figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from operators.features.feature_extractor import Json
+from pipeline.jobs.evaluate_protocol import MethodRun
+
+Figures = Mapping[str, Mapping[str, float]]
+"""Medians over seeds: run name -> figure name -> value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """`text` says what should hold; `holds` looks at the figures."""
+
+    text: str
+    holds: Callable[[Figures], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodGroup:
+    """Runs by name, all on the same `features`, and what is claimed of them."""
+
+    features: str
+    runs: Mapping[str, MethodRun]
+    claims: tuple[Claim, ...] = field(default=())
+
+
+def at_least(run: str, metric: str, floor: float) -> Claim:
+    return Claim(text=f"{run}.{metric} >= {floor}", holds=lambda figures: figures[run][metric] >= floor)
+
+
+def above(better: str, worse: str, metric: str, margin: float = 0.0) -> Claim:
+    """`better` exceeds `worse` by more than `margin`."""
+    return Claim(
+        text=f"{better}.{metric} > {worse}.{metric} + {margin}",
+        holds=lambda figures: figures[better][metric] > figures[worse][metric] + margin,
+    )
+
+
+def _runs(methods: tuple[str, ...], bits: tuple[int, ...]) -> dict[str, MethodRun]:
+    return {f"{method}_{b}": MethodRun(method=method, num_bits=b) for method in methods for b in bits}
+
+
+def _variant(method: str, bits: int, **settings: Json) -> MethodRun:
+    return MethodRun(method=method, num_bits=bits, settings=settings)
+
+
+def lsh_group() -> MethodGroup:
+    """Rankings of sixteen tables of sixteen bits that use more than collisions."""
+    runs = {
+        f"lsh_16x16_{ranking}": MethodRun(method="lsh", num_bits=16, num_tables=16, ranking=ranking)
+        for ranking in ("collisions", "summed", "rerank")
+    }
+    claims = (
+        at_least("lsh_16x16_collisions", "map_at_10", 0.6940),
+        at_least("lsh_16x16_summed", "map_at_10", 0.81),
+        at_least("lsh_16x16_rerank", "map_at_10", 0.84),
+    )
+    return MethodGroup(features="hog", runs=runs, claims=claims)
+
+
+def dsh_group() -> MethodGroup:
+    """The published DSH with the paper's network, against the best published figures."""
+    claims = tuple(at_least(f"dsh_{bits}", "map_at_10", f) for bits, f in ((8, 0.7305), (12, 0.7650), (16, 0.7801)))
+    return MethodGroup(features="pixels", runs=_runs(("dsh",), (8, 12, 16)), claims=claims)
+
+
+def supervised_group() -> MethodGroup:
+    """The better recipe, hash centres, and SPDAQ with learned database codes and with labels hidden."""
+    runs = _runs(("dsh-balanced", "orthohash"), (16,))
+    for bits in (8, 16, 24, 32):
+        runs[f"spdaq_{bits}_learned"] = MethodRun(method="spdaq", num_bits=bits, database="learned")
+    runs["spdaq_16_hidden"] = MethodRun(method="spdaq", num_bits=16)
+    claims = (
+        at_least("dsh-balanced_16", "map_at_10", 0.90),
+        at_least("orthohash_16", "map_at_10", 0.93),
+        at_least("spdaq_16_learned", "map_at_10", 0.92),
+    )
+    return MethodGroup(features="pixels", runs=runs, claims=claims)
+
+
+def spdaq_ablations() -> MethodGroup:
+    """SPDAQ without its classification term, with free vectors, and learned from the sampled items only."""
+    runs = {
+        "spdaq_full": MethodRun(method="spdaq", num_bits=16, database="learned"),
+        "spdaq_nC": MethodRun(method="spdaq", num_bits=16, database="learned", settings={"variant": "nC"}),
+        "spdaq_LD": MethodRun(method="spdaq", num_bits=16, database="learned", settings={"variant": "LD"}),
+        "spdaq_LL": _variant("spdaq", 16, variant="LL"),
+    }
+    claims = tuple(above("spdaq_full", f"spdaq_{name}", "map_at_10") for name in ("nC", "LL"))
+    return MethodGroup(features="pixels", runs=runs, claims=claims)
+
+
+def classic_group() -> MethodGroup:
+    """Every method that learns without labels and without a network."""
+    methods = ("lsh", "pcah", "itq", "sh", "sph", "sklsh", "agh", "dgh", "pq", "opq")
+    claims = tuple(above(f"itq_{bits}", f"lsh_{bits}", "map_at_10") for bits in (16, 32, 64))
+    return MethodGroup(features="hog", runs=_runs(methods, (16, 32, 64)), claims=claims)
+
+
+def dvb_group() -> MethodGroup:
+    """DVB against ITQ on the same features, and its ablations."""
+    runs = _runs(("itq", "dvb"), (16, 32, 64))
+    runs["dvb_32_mean"] = _variant("dvb", 32, encoding="mean")
+    runs["dvb_32_no_centres"] = _variant("dvb", 32, centres=False)
+    runs["dvb_32_no_decorrelation"] = _variant("dvb", 32, decorrelation=0.0)
+    runs["dvb_32_no_manifold"] = _variant("dvb", 32, manifold="none")
+    runs["dvb_32_neither"] = _variant("dvb", 32, manifold="none", decorrelation=0.0)
+    runs["dvb_32_printed_sign"] = _variant("dvb", 32, manifold="printed")
+    claims = tuple(
+        above(f"dvb_{bits}", f"itq_{bits}", "ap_all", margin)
+        for bits, margin in ((16, 0.028), (32, 0.031), (64, 0.045))
+    )
+    return MethodGroup(features="hog", runs=runs, claims=claims)
+
+
+GROUPS: dict[str, Callable[[], MethodGroup]] = {
+    "lsh": lsh_group,
+    "classic": classic_group,
+    "dvb": dvb_group,
+    "dsh": dsh_group,
+    "supervised": supervised_group,
+    "spdaq-ablations": spdaq_ablations,
+}
