@@ -10,9 +10,9 @@ import numpy as np
 
 from pipeline.errors import UsageError
 from pipeline.evaluation.labelled_pictures import LabelledPictures
+from pipeline.evaluation.picture_files import picture_files, picture_keys
 from pipeline.evaluation.retrieval_protocol import ProtocolData, RetrievalProtocol
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif", ".bmp"})
 _LAYOUT = "expected <folder>/<class>/<picture>.jpg (or png, gif, webp, avif, bmp), at least two pictures per class"
 
 
@@ -22,7 +22,8 @@ class ClassFolder(RetrievalProtocol):
 
     name: ClassVar[str] = "folder"
     summary: ClassVar[str] = (
-        "queries: a seeded tenth of each class; database and training set: the others; relevant: same class folder"
+        "queries: a seeded tenth of each class; database and training set: the others; relevant: same class folder; "
+        "headline: map_at_10 (AP@10/hits)"
     )
     one_query_in: ClassVar[int] = 10
 
@@ -36,11 +37,7 @@ class ClassFolder(RetrievalProtocol):
         """Raises `UsageError` when the folder is missing or its layout gives no query."""
         if not self._folder.is_dir():
             raise UsageError(f"{self._folder}: no such folder; {_LAYOUT}")
-        keys = sorted(
-            path.relative_to(self._folder).as_posix()
-            for path in self._folder.glob("*/**/*")
-            if path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES
-        )
+        keys = picture_keys(self._folder)
         query_keys = self._draw_queries(keys)
         if not query_keys:
             raise UsageError(f"{self._folder} holds {len(keys)} pictures in class folders; {_LAYOUT}")
@@ -61,11 +58,7 @@ class ClassFolder(RetrievalProtocol):
         return frozenset(drawn)
 
     def _pictures(self, keys: list[str]) -> LabelledPictures:
-        return LabelledPictures(
-            keys=tuple(keys),
-            labels=tuple((_class_of(key),) for key in keys),
-            read=lambda row: (self._folder / keys[row]).read_bytes(),
-        )
+        return picture_files(self._folder, ((key, (_class_of(key),)) for key in keys))
 
 
 def _class_of(key: str) -> str:

@@ -5,15 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from operators.decoders.image_decoder import DecodeLimits
 from operators.features.feature_extractor import Json
 from pipeline.errors import CorruptFile, UsageError
 from pipeline.evaluation.labelled_pictures import LabelledPictures
 from pipeline.evaluation.retrieval_protocol import ProtocolData, RetrievalProtocol
-from pipeline.records import FetchedItem
-from pipeline.sources.item_reader import read_items
-from pipeline.sources.open_source import open_source
-from pipeline.sources.source_settings import SourceSettings
+from pipeline.evaluation.source_pictures import source_pictures
 
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
@@ -69,19 +65,9 @@ class FashionMnist(RetrievalProtocol):
 
 
 def _pictures(images: Path, num_expected: int) -> LabelledPictures:
-    """Every picture of an IDX file, in order, held in memory (about 2 kB each)."""
-    settings = SourceSettings(uri=str(images), kind="idx", task_items=num_expected)
-    items = [
-        item
-        for task in open_source(settings).tasks()
-        for item in read_items(task, max_bytes=DecodeLimits().max_bytes)
-        if isinstance(item, FetchedItem)
-    ]
-    if len(items) != num_expected or any(item.label is None for item in items):
-        wrong = f"{len(items):,} whole pictures with labels, {num_expected:,} expected"
+    """Every picture of an IDX file, in order."""
+    pictures = source_pictures(str(images), "idx", CLASSES)
+    if len(pictures) != num_expected:
+        wrong = f"{len(pictures):,} whole pictures with labels, {num_expected:,} expected"
         raise CorruptFile(str(images), wrong, f"install it again: apt install --reinstall {DEBIAN_PACKAGE}")
-    return LabelledPictures(
-        keys=tuple(item.key for item in items),
-        labels=tuple((CLASSES[int(item.label or 0)],) for item in items),
-        read=lambda row: items[row].data,
-    )
+    return pictures

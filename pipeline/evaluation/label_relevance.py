@@ -31,6 +31,15 @@ def label_numbers(labels: Labels, names: Sequence[str]) -> NDArray[np.int64]:
     return np.array([positions[item[0]] for item in labels], dtype=np.int64)
 
 
+def training_labels(labels: Labels) -> NDArray[np.int64]:
+    """What methods learn from: class numbers `(num_items,)` where each item has one label, else 0 or 1 for every item
+    and label `(num_items, num_labels)`; int64."""
+    names = label_names(labels)
+    if all(len(item) == 1 for item in labels):
+        return label_numbers(labels, names)
+    return _label_matrix(labels, names).astype(np.int64)
+
+
 def _label_matrix(labels: Labels, names: Sequence[str]) -> NDArray[np.bool_]:
     positions = {name: position for position, name in enumerate(names)}
     matrix = np.zeros((len(labels), len(names)), np.bool_)

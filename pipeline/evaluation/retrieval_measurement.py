@@ -32,7 +32,7 @@ _Value = TypeVar("_Value", bound=np.generic)
 @dataclass(frozen=True, kw_only=True)
 class MeasurementSettings:
     """`cutoffs`: the K of metrics at K; those beyond the database are left out, except the first. `seed` breaks
-    ties. `headline`: only map_at_K, precision_at_K and ap_all, and no recall curve, in a fraction of the time."""
+    ties. `headline`: only map_at_K, precision_at_K, ap_all and the curves, in a fraction of the time."""
 
     cutoffs: tuple[int, ...] = (10, 100, 1000)
     seed: int = 0
@@ -109,7 +109,6 @@ class _Meter:
         cutoffs = settings.cutoffs_within(num_ranked)
         self._distances = distances
         self._rank_metrics = headline_metrics(cutoffs) if settings.headline else rank_metrics(cutoffs)
-        self._has_recall_curve = not settings.headline
         self._histogram_metrics: tuple[HistogramMetric, ...] = ()
         if distances.num_distances is not None and not settings.headline:
             self._histogram_metrics = histogram_metrics(cutoffs, bit_distances=distances.nothing_shared is None)
@@ -123,8 +122,7 @@ class _Meter:
             whole = cast("NDArray[np.unsignedinteger]", distances)
             histogram = DistanceHistogram.count(whole, relevant, int(self._distances.num_distances or 0))
             values |= {metric.name: metric.measure(histogram) for metric in self._histogram_metrics}
-        if self._has_recall_curve:
-            values[_RECALL_CURVE] = precision_at_recall(hits, _RECALL_PERCENTS)
+        values[_RECALL_CURVE] = precision_at_recall(hits, _RECALL_PERCENTS)
         values[_CUTOFF_CURVE] = np.stack([precision_at(hits, cutoff) for cutoff in self._curve_cutoffs], axis=1)
         values[_HAS_RELEVANT] = np.asarray(relevant.any(axis=1), dtype=np.float64)
         if self._distances.nothing_shared is not None:
@@ -132,15 +130,14 @@ class _Meter:
         return values
 
     def summary(self, values: dict[str, NDArray[np.float64]]) -> RetrievalMeasurement:
-        recall = tuple((_RECALL_PERCENTS / 100).tolist()) if self._has_recall_curve else ()
-        recalled = values[_RECALL_CURVE].T if self._has_recall_curve else ()
+        recall = tuple((_RECALL_PERCENTS / 100).tolist())
         return RetrievalMeasurement(
             metrics={
                 name: _mean(values[name])
                 for name in [metric.name for metric in self._rank_metrics]
                 + [metric.name for metric in self._histogram_metrics]
             },
-            precision_recall=Curve(x=recall, y=tuple(_mean(column) for column in recalled)),
+            precision_recall=Curve(x=recall, y=tuple(_mean(column) for column in values[_RECALL_CURVE].T)),
             precision_at_k=Curve(
                 x=tuple(map(float, self._curve_cutoffs)), y=tuple(_mean(column) for column in values[_CUTOFF_CURVE].T)
             ),

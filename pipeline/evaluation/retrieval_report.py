@@ -20,7 +20,7 @@ class RunDescription:
     """What was evaluated on what. `num_bits` counts bits per table; a code has `num_bits * num_tables`.
 
     `database`: its codes are "encoded" as queries are, or "learned" for the training items (which knows their labels,
-    where a method is supervised)."""
+    where a method is supervised). `num_training`: how many were learned from, None where nothing was."""
 
     protocol: str
     protocol_summary: str
@@ -36,6 +36,8 @@ class RunDescription:
     num_queries: int
     num_rejected: int
     database: DatabaseCodes = "encoded"
+    num_training: int | None = None
+    supervised: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

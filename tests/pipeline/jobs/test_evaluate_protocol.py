@@ -1,14 +1,16 @@
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from operators.errors import InvalidSetting
 from operators.features.feature_extractor import Json
-from pipeline.errors import UnknownName, UsageError
-from pipeline.evaluation import picture_features
-from pipeline.jobs import evaluate_protocol as job
+from pipeline.errors import MissingAccelerator, UnknownName, UsageError
+from pipeline.evaluation import method_evaluation, picture_features
 from pipeline.jobs.evaluate_protocol import EvaluateProtocolSettings, MethodRun, evaluate_protocol
 
 
@@ -96,7 +98,7 @@ def test_features_are_computed_once_for_all_runs(class_folder: Path, monkeypatch
         calls.append(arguments)
         return picture_features.extract_features(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(job, "extract_features", counted)
+    monkeypatch.setattr(method_evaluation, "extract_features", counted)
     evaluate_protocol(_settings(class_folder, *(MethodRun(method="lsh", num_bits=bits) for bits in (8, 16, 32))))
     assert len(calls) == 2  # database and queries
 
@@ -130,3 +132,27 @@ def test_no_run_and_unknown_protocol_are_refused(class_folder: Path) -> None:
     run = MethodRun(method="lsh", num_bits=8)
     with pytest.raises(UnknownName, match="protocol"):
         evaluate_protocol(EvaluateProtocolSettings(protocol="mnist", features="pixels", runs=(run,)))
+
+
+def test_a_sample_to_learn_from_is_no_database_to_search(class_folder: Path) -> None:
+    run = MethodRun(method="dsh", num_bits=8, settings=_LEARNED)
+    settings = replace(_settings(class_folder, run), max_training=12)
+    (report,) = evaluate_protocol(settings)
+    assert (report.run.num_training, report.run.num_database) == (12, 36)
+    learned = MethodRun(method="spdaq", num_bits=8, settings=_LEARNED, database="learned")
+    with pytest.raises(UsageError, match="training set, which is not the database"):
+        evaluate_protocol(replace(settings, runs=(learned,)))
+
+
+@pytest.mark.parametrize("wrong", [{"max_queries": 0}, {"max_training": 0}, {"device": "tpu"}])
+def test_settings_out_of_range_are_refused(class_folder: Path, wrong: dict[str, Any]) -> None:
+    run = MethodRun(method="lsh", num_bits=8)
+    with pytest.raises(UsageError, match=r"at least one|expected one of auto, cpu, cuda"):
+        evaluate_protocol(replace(_settings(class_folder, run), **wrong))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_no_cpu(class_folder: Path) -> None:
+    run = MethodRun(method="dsh", num_bits=8, settings=_LEARNED)
+    with pytest.raises(MissingAccelerator, match="sees no GPU"):
+        evaluate_protocol(replace(_settings(class_folder, run), device="cuda"))
