@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from operators.hashers.method_settings import choice, number, switch, whole
 from operators.hashers.network_hasher import NETWORKS, NetworkHasher, NetworkSettings
+from operators.networks.picture_augmentation import shifted_and_flipped
 from operators.quantization.feature_rows import check_feature_rows
 from operators.training.batch_order import class_balanced_batches, shuffled_batches
 from operators.training.class_labels import require_labels
 from operators.training.learning_rate import cosine_rate
 from operators.training.network_run import Losses, NetworkRun, RunPlan, feature_tensor
 from operators.training.pair_losses import binary_regulariser, contrastive_pair_loss, similar_pairs
-from operators.training.picture_augmentation import shifted_and_flipped
 from operators.training.training_run import TrainingRun
 from operators.training.workers import ALONE, Workers
 

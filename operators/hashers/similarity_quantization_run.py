@@ -20,6 +20,7 @@ from operators.hashers.database_fit import (
     free_vectors,
 )
 from operators.hashers.similarity_quantization_settings import SimilarityQuantizationSettings
+from operators.networks.picture_augmentation import shifted_and_flipped
 from operators.quantization.composite_codebooks import (
     CompositeCodebooks,
     code_pair_counts,
@@ -31,7 +32,6 @@ from operators.training.batch_order import epoch_generator, shuffled_batches
 from operators.training.gradient_step import gradient_step
 from operators.training.learning_rate import cosine_rate, set_learning_rate
 from operators.training.network_run import feature_tensor
-from operators.training.picture_augmentation import shifted_and_flipped
 from operators.training.state_arrays import (
     load_module_arrays,
     load_optimizer_arrays,

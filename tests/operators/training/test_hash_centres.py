@@ -11,7 +11,6 @@ from operators.hashers.orthogonal_centre_hashing import centre_loss
 from operators.training.class_labels import label_matrix, require_labels
 from operators.training.hash_centres import hash_centres, smallest_distance
 from operators.training.learning_rate import cosine_rate
-from operators.training.picture_augmentation import shifted_and_flipped
 
 
 @pytest.mark.parametrize(("num_classes", "num_bits", "at_least"), [(10, 16, 8), (32, 16, 8), (2, 1, 1), (64, 64, 32)])
@@ -52,23 +51,6 @@ def test_the_rate_rises_then_falls_to_nothing() -> None:
     assert all(a > b for a, b in itertools.pairwise(rates[10:]))
     assert rates[100] == pytest.approx(0)
     assert rates[0] > 0
-
-
-def test_pictures_move_and_mirror() -> None:
-    rows = torch.zeros(200, 8 * 8)
-    rows[:, 3 * 8 + 3] = 1
-    moved = shifted_and_flipped(rows, max_shift=2, generator=torch.Generator().manual_seed(0)).reshape(200, 8, 8)
-    places = {(int(y), int(x)) for _, y, x in moved.nonzero()}
-    assert places == {(y, x) for y in range(1, 6) for x in range(1, 7)}  # column 3 mirrored is 4
-    still = shifted_and_flipped(rows, max_shift=0, generator=torch.Generator().manual_seed(0)).reshape(200, 8, 8)
-    assert {(int(y), int(x)) for _, y, x in still.nonzero()} == {(3, 3), (3, 4)}
-
-
-def test_what_leaves_the_picture_is_gone() -> None:
-    rows = torch.ones(50, 4 * 4)
-    moved = shifted_and_flipped(rows, max_shift=3, generator=torch.Generator().manual_seed(1))
-    assert float(moved.sum(dim=1).min()) < 16
-    assert set(moved.flatten().tolist()) == {0.0, 1.0}
 
 
 def test_labels() -> None:
