@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from operators.errors import InvalidSetting
-from operators.hashers.method_settings import choice, number, whole
+from operators.hashers.method_settings import choice, number, switch, whole
 from operators.hashers.network_hasher import NETWORKS, NetworkHasher, NetworkSettings
 from operators.networks.picture_views import ViewSettings, random_views
 from operators.quantization.feature_rows import check_feature_rows
@@ -33,7 +33,8 @@ from operators.training.workers import ALONE, Workers
 class ContrastiveSettings(NetworkSettings):
     """Temperature and weight of the divergence: the authors'. Views of pictures: crops of at least `min_area`,
     mirrored, `jitter` of brightness and contrast; of other features (network "mlp"): each value dropped with a chance
-    of `jitter` / 2. Learns from at most `num_training` items."""
+    of `jitter` / 2. Learns from at most `num_training` items. `standardise`: batch normalisation of the outputs, so
+    that bits are balanced from the start; the authors do without, on features of a network that was trained before."""
 
     network: str = choice("small-cnn", *NETWORKS)
     num_epochs: int = whole(10, minimum=1, maximum=100_000)
@@ -45,6 +46,7 @@ class ContrastiveSettings(NetworkSettings):
     min_area: float = number(0.5, minimum=0.01, maximum=1)
     jitter: float = number(0.4, minimum=0, maximum=1)
     num_training: int = whole(30_000, minimum=2, maximum=100_000_000)
+    standardise: bool = switch(True)
 
 
 class ContrastiveHashing(NetworkHasher[ContrastiveSettings]):
@@ -56,6 +58,12 @@ class ContrastiveHashing(NetworkHasher[ContrastiveSettings]):
 
     method: ClassVar[str] = "cibhash"
     settings_type = ContrastiveSettings
+
+    def new_network(self, num_dims: int) -> torch.nn.Module:
+        network = super().new_network(num_dims)
+        if not self._settings.standardise:
+            return network
+        return torch.nn.Sequential(network, torch.nn.BatchNorm1d(self.num_bits, affine=False))
 
     def start(
         self, features: NDArray[np.float32], labels: NDArray[np.int64] | None = None, *, workers: Workers = ALONE
