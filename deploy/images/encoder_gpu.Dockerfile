@@ -19,7 +19,7 @@ ENV PATH=/opt/bitquarry/bin:$PATH RAY_AUTH_MODE=token \
 COPY --chown=bitquarry requirements.lock pyproject.toml README.md LICENSE src/
 COPY --chown=bitquarry operators/ src/operators/
 COPY --chown=bitquarry pipeline/ src/pipeline/
-RUN pip install --no-cache-dir --constraint src/requirements.lock './src[cluster,backbones]' \
+RUN pip install --no-cache-dir --constraint src/requirements.lock './src[cluster,backbones,train]' \
     && pip check \
     && rm -r src
 

@@ -68,14 +68,15 @@ class EncoderActor:
 RemoteEncoderActor = ray.remote(EncoderActor)
 
 
-def check_device(device: str) -> None:
-    """Raises `MissingAccelerator` when `device` is "cuda" and this process sees no GPU: never a silent CPU."""
+def check_device(device: str, *, setting: str = "encode.device") -> None:
+    """Raises `MissingAccelerator` when `device` is "cuda" and this process sees no GPU: never a silent CPU. `setting`
+    is the one to name."""
     if device == "cpu":
         return
     import torch  # slow to import, and not needed by features that run on the CPU
 
     if not torch.cuda.is_available():
         raise MissingAccelerator(
-            "settings say encode.device = cuda, but torch sees no GPU in the encoder's process; "
-            "install a CUDA build of torch, or set encode.device = cpu"
+            f"settings say {setting} = cuda, but torch sees no GPU in the {setting.split('.')[0]}r's process; "
+            f"install a CUDA build of torch, or set {setting} = cpu"
         )

@@ -11,6 +11,7 @@ import typer
 
 from pipeline.cli import bench, demo, encode, evaluate, index, query, rejects, status, train
 from pipeline.cli.failures import run_command
+from pipeline.cli.names_in_help import NamesInHelp
 
 app = typer.Typer(
     name="bitquarry",
@@ -49,7 +50,7 @@ _WRITE = "Make codes"
 _SEARCH = "Search them"
 _MEASURE = "Measure and look"
 app.command(rich_help_panel=_START)(demo.demo)
-app.command(rich_help_panel=_WRITE)(train.train)
+app.command(rich_help_panel=_WRITE, cls=NamesInHelp)(train.train)
 app.command(rich_help_panel=_WRITE)(encode.plan)
 app.command(rich_help_panel=_WRITE)(encode.encode)
 app.add_typer(index.index_app, name="index", rich_help_panel=_SEARCH)

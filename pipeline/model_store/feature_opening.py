@@ -19,8 +19,9 @@ from pipeline.model_store.backbone_cache import BackboneCache
 from pipeline.object_store.uri_path import scheme_of
 
 
-def open_features(name: str, settings: Mapping[str, Json]) -> FeatureExtractor:
-    """New features, as `create_features` makes them. A backbone's `folder` may also be a URI or a .safetensors file.
+def open_features(name: str, settings: Mapping[str, Json], *, device: str = "cpu") -> FeatureExtractor:
+    """New features, as `create_features` makes them. A backbone's `folder` may also be a URI or a .safetensors file; it
+    computes on `device`.
 
     Their `settings()` keep that place (a path is made absolute), never the copy in the cache. Raises `InvalidSetting`,
     `MissingExtra`, and what `BackboneCache.local_folder` raises.
@@ -29,7 +30,7 @@ def open_features(name: str, settings: Mapping[str, Json]) -> FeatureExtractor:
         return create_features(name, **settings)
     place = _portable(require_text("backbone.folder", settings["folder"]))
     local = _local_folder(place, settings.get("sha256"))
-    return create_features(name, **{**settings, "folder": place, "local_folder": local})
+    return create_features(name, **{**settings, "folder": place, "local_folder": local, "device": device})
 
 
 def restore_model(

@@ -22,13 +22,29 @@ _BATCH_ITEMS = 256
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SampledFeatures:
-    """`features` float32 `(num_items, num_dims)`; `labels[i]` is the class of row i, if its source knows one;
-    `num_skipped` sampled items gave no picture; `data_sha256` is the digest of the pictures' bytes, in order."""
+    """`features` float32 `(num_items, num_dims)`. For row i: `keys[i]`, its name in the source; `labels[i]`, its class,
+    if the source knows one; `picture_sha256[i]`, 32 bytes. `num_skipped` sampled items gave no picture."""
 
     features: NDArray[np.float32]
+    keys: tuple[str, ...]
     labels: tuple[str | None, ...]
+    picture_sha256: tuple[bytes, ...]
     num_skipped: int
-    data_sha256: str
+
+    @property
+    def data_sha256(self) -> str:
+        """Digest of the pictures' digests, in order, as hex."""
+        return hashlib.sha256(b"".join(self.picture_sha256)).hexdigest()
+
+    @property
+    def num_unlabelled(self) -> int:
+        return sum(label is None for label in self.labels)
+
+    def class_numbers(self) -> NDArray[np.int64] | None:
+        """0, 1, … by sorted class name, int64 `(num_items,)`; None unless every item has a label."""
+        if self.num_unlabelled:
+            return None
+        return np.unique(np.array(self.labels, dtype=str), return_inverse=True)[1].astype(np.int64)
 
 
 def sample_features(
@@ -48,25 +64,27 @@ def sample_features(
         while batch := list(islice(remaining, _BATCH_ITEMS)):
             decoded = list(threads.map(lambda item: _pixels(item, extractor.side, limits), batch))
             _gather(gathered, batch, decoded, extractor)
-    if not gathered.labels:
+    if not gathered.keys:
         raise EmptySource(
             f"no picture to train on: {gathered.num_skipped} sampled items could not be read or decoded; "
             "see what the source holds with `bitquarry plan`"
         )
     return SampledFeatures(
         features=np.concatenate(gathered.blocks),
+        keys=tuple(gathered.keys),
         labels=tuple(gathered.labels),
+        picture_sha256=tuple(gathered.digests),
         num_skipped=gathered.num_skipped,
-        data_sha256=gathered.digest.hexdigest(),
     )
 
 
 @dataclass(kw_only=True)
 class _Gathered:
     blocks: list[NDArray[np.float32]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
     labels: list[str | None] = field(default_factory=list)
+    digests: list[bytes] = field(default_factory=list)
     num_skipped: int = 0
-    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
 
 def _gather(
@@ -90,8 +108,9 @@ def _gather(
     gathered.blocks.append(block[finite])
     for position in np.flatnonzero(finite):
         item, _ = pictures[position]
-        gathered.digest.update(hashlib.sha256(item.data).digest())
+        gathered.keys.append(item.key)
         gathered.labels.append(item.label)
+        gathered.digests.append(hashlib.sha256(item.data).digest())
 
 
 def _pixels(item: FetchedItem | FailedItem, side: int, limits: DecodeLimits) -> NDArray[np.uint8] | None:

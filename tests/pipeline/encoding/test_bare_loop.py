@@ -16,7 +16,8 @@ from pipeline.model_store.model_store import ModelStore
 from pipeline.object_store.local_store import LocalStore
 from pipeline.sample_corpus.photo_corpus import PhotoCorpusSettings, make_photo_corpus
 from pipeline.sources.source_settings import SourceSettings
-from pipeline.training.model_fitting import FitRequest, fit_model
+from pipeline.training.fit_request import FitRequest
+from pipeline.training.model_fitting import fit_model
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from operators.errors import NotFitted
 from operators.features.hog_features import HogFeatures
@@ -148,3 +149,14 @@ def test_a_model_that_was_not_fitted_is_not_saved(models: ModelStore, tmp_path: 
 def test_a_store_that_fails_is_no_unknown_name(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="expected a local path"):
         ModelStore("s3://bucket", LocalStore()).load("itq12")
+
+
+def test_arrays_keep_their_shapes(models: ModelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks have counters, which are arrays without a dimension."""
+    model = _model()
+    tensors = {**model.tensors(), "counter": np.array(7, np.int64), "turned": np.arange(6.0).reshape(2, 3).T}
+    monkeypatch.setattr(model.hasher, "tensors", lambda: tensors)
+    models.save("itq12", model, {})
+    stored = safetensors.numpy.load_file(next(tmp_path.rglob("model.safetensors")))
+    assert {name: array.shape for name, array in stored.items()} == {n: t.shape for n, t in tensors.items()}
+    np.testing.assert_array_equal(stored["turned"], tensors["turned"])
