@@ -17,7 +17,7 @@ _LINE_EVERY_SECONDS = 1.0
 
 
 class TrainProgress:
-    """Shows notes and the figures of every epoch; where there is no terminal at most one line a second, and the last."""
+    """Shows notes and the figures of epochs; where there is no terminal at most one line a second, and the last."""
 
     def __init__(self) -> None:
         self._last_line = float("-inf")
