@@ -47,7 +47,8 @@ class ModelStore:
         savers keep taking the number.
         """
         check_model_name(name)
-        tensors = safetensors.numpy.save({key: np.asarray(tensor, order="C") for key, tensor in model.tensors().items()})
+        contiguous = {key: np.asarray(tensor, order="C") for key, tensor in model.tensors().items()}
+        tensors = safetensors.numpy.save(contiguous)
         first = 1 + max((version for version, _ in self._files(name)), default=0)
         for version in range(first, first + _MAX_LOST_RACES):
             record = ModelRecord(
