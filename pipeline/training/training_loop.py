@@ -64,7 +64,8 @@ class TrainingLoop:
         Raises `GateFailed` when a loss is no number."""
         notes: list[str] = []
         epoch = self._resume(notes)
-        yield from map(TrainingNote, notes)
+        for note in notes:
+            yield TrainingNote(note)
         while not self._is_over(epoch):
             figures = self._train(epoch)
             epoch += 1

@@ -23,7 +23,7 @@ from tests.faults.moments import at_moments
 from tests.pipeline.training.picture_folders import write_classes
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
-NUM_EPOCHS = 40
+NUM_EPOCHS = 300  # enough for a kill to find it at work
 METHOD = ("--method", "dsh", "--method-set", "network=mlp", "--method-set", f"num_epochs={NUM_EPOCHS}")
 OPTIONS = ("--num-bits", "16", "--features", "pixels", "--feature-set", "side=8", "--validation-share", "0", "--json")
 
