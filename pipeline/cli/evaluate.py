@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from pipeline.cli import options
+from pipeline.cli.compare_methods import Comparing, FeatureOptions, ProtocolOptions, RunOptions, compare_methods
 from pipeline.cli.failures import EXIT_OK
 from pipeline.cli.output import say, table
 from pipeline.errors import UsageError
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
 
 def evaluate(
     protocol: Annotated[
-        str | None, typer.Option("--protocol", "-p", help="fashion-mnist, or folder (class folders, with --data-dir).")
+        str | None,
+        typer.Option(
+            "--protocol",
+            "-p",
+            help="fashion-mnist, cifar10-a to cifar10-e, sun-397, nus-wide-21, nus-wide-21-supervised, youtube-faces, "
+            "or folder (class folders, with --data-dir).",
+        ),
     ] = None,
     index: Annotated[str | None, typer.Option("--index", "-i", help="Evaluate an index by its own labels.")] = None,
     method: Annotated[
@@ -45,12 +52,34 @@ def evaluate(
     ] = "encoded",
     features: Annotated[str, typer.Option("--features", "-f", help="hog, gist, pixels or backbone.")] = "hog",
     feature_set: Annotated[list[str] | None, typer.Option("--feature-set", help="Setting, as side=28.")] = None,
-    method_set: Annotated[list[str] | None, typer.Option("--method-set", help="Setting, as center=true.")] = None,
+    method_set: Annotated[
+        list[str] | None,
+        typer.Option("--method-set", help="Setting, as center=true; with --all-methods: of those that have it."),
+    ] = None,
     data_dir: Annotated[str | None, typer.Option("--data-dir", help="Where the protocol's files are.")] = None,
     max_queries: Annotated[
         int | None, typer.Option("--max-queries", help="A seeded sample of the queries.", min=1)
     ] = None,
+    max_training: Annotated[
+        int | None, typer.Option("--max-training", help="A seeded sample of what is learned from.", min=1)
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Draws splits, samples, methods and the order of ties.")] = 0,
+    device: Annotated[str, typer.Option("--device", help="Where networks learn: auto, cpu or cuda.")] = "auto",
+    all_methods: Annotated[
+        bool,
+        typer.Option(
+            "--all-methods",
+            help="Train and score every method (or those of --method), 16, 32 and 64 bits, into --out.",
+        ),
+    ] = False,
+    seeds: Annotated[
+        int | None,
+        typer.Option("--seeds", help="With --all-methods: seeds for methods that learn by epochs; default 3.", min=1),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="With --all-methods: folder for results.json, page.html and what is finished."),
+    ] = None,
     html: Annotated[Path | None, typer.Option("--html", help="Write a page with curves and rows of pictures.")] = None,
     catalog: options.Catalog = None,
     config: options.Config = None,
@@ -60,38 +89,42 @@ def evaluate(
     if (protocol is None) == (index is None):
         raise UsageError("expected either --protocol or --index; see `bitquarry evaluate --help`")
     settings = options.settings_from(config, catalog=catalog)
+    asked = ProtocolOptions(str(protocol), data_dir, seed, max_queries, max_training, device)
+    learned_on = FeatureOptions(features, options.parse_settings(feature_set, "--feature-set"))
+    runs = RunOptions(method, num_bits, num_tables, ranking, method_set, database)
+    if all_methods:
+        if index is not None or num_tables or ranking or database != "encoded" or html or out is None:
+            raise UsageError(
+                "--all-methods needs --protocol and --out FOLDER (for results.json, page.html and what is finished), "
+                "and goes without --index, --num-tables, --ranking, --database and --html"
+            )
+        return compare_methods(asked, learned_on, runs, Comparing(out, seeds or 3, as_json))
+    if seeds is not None or out is not None:
+        raise UsageError("--seeds and --out go with --all-methods")
     if index is not None:
         reports = [_index_report(index, settings, max_queries, seed)]
     else:
-        from pipeline.jobs.evaluate_protocol import EvaluateProtocolSettings, evaluate_protocol
-
-        reports = evaluate_protocol(
-            EvaluateProtocolSettings(
-                protocol=str(protocol),
-                features=features,
-                runs=_runs(RunOptions(method, num_bits, num_tables, ranking, method_set, database)),
-                feature_settings=options.parse_settings(feature_set, "--feature-set"),
-                data_dir=data_dir,
-                seed=seed,
-                max_queries=max_queries,
-                num_gallery_queries=8 if html else 0,
-            )
-        )
+        reports = _protocol_reports(asked, learned_on, runs, num_gallery_queries=8 if html else 0)
     if html is not None:
         _write_page(html, reports)
     say(_as_json(reports) if as_json else _as_text(reports, html))
     return EXIT_OK
 
 
-class RunOptions(NamedTuple):
-    """What to evaluate, as given."""
+def _protocol_reports(
+    asked: ProtocolOptions, learned_on: FeatureOptions, runs: RunOptions, *, num_gallery_queries: int
+) -> list[RetrievalReport]:
+    from pipeline.jobs.evaluate_protocol import EvaluateProtocolSettings, evaluate_protocol
 
-    methods: list[str] | None
-    num_bits: list[int] | None
-    num_tables: list[int] | None
-    ranking: str | None
-    method_set: list[str] | None
-    database: str
+    return evaluate_protocol(
+        EvaluateProtocolSettings(
+            **asked._asdict(),
+            features=learned_on.name,
+            feature_settings=learned_on.settings,
+            runs=_runs(runs),
+            num_gallery_queries=num_gallery_queries,
+        )
+    )
 
 
 def _runs(asked: RunOptions) -> tuple[MethodRun, ...]:

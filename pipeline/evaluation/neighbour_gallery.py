@@ -26,7 +26,7 @@ class GalleryPicture:
     thumbnail: bytes | None
     key: str
     label: str
-    distance: int | None = None
+    distance: float | None = None
     relevant: bool | None = None
 
 
@@ -46,7 +46,7 @@ class GallerySide:
     labels: Sequence[tuple[str, ...]]
     thumbnail: Callable[[int], bytes | None]
 
-    def picture(self, row: int, distance: int | None = None, relevant: bool | None = None) -> GalleryPicture:
+    def picture(self, row: int, distance: float | None = None, relevant: bool | None = None) -> GalleryPicture:
         return GalleryPicture(
             thumbnail=self.thumbnail(row),
             key=self.keys[row],
@@ -91,7 +91,7 @@ def neighbour_gallery(
         if self_columns is not None:
             order = order[order != self_columns[query]]
         nearest = order[: settings.num_neighbours].tolist()
-        neighbours = tuple(database.picture(item, int(row[item]), bool(hits[item])) for item in nearest)
+        neighbours = tuple(database.picture(item, row[item].item(), bool(hits[item])) for item in nearest)
         rows.append(GalleryRow(query=queries.picture(query), neighbours=neighbours))
     return tuple(rows)
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import isnan
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from operators.decoders.magic_bytes import media_type_of
 from pipeline.errors import UsageError
 from pipeline.evaluation.metric_catalog import metric_meanings
+from pipeline.evaluation.page_environment import figure_text, page_environment
 from pipeline.evaluation.report_plots import line_look, precision_at_k_plot, precision_recall_plot
 from pipeline.evaluation.retrieval_report import RetrievalReport
 
@@ -60,21 +58,20 @@ def render_report_page(reports: Sequence[RetrievalReport], *, title: str = "Retr
     """HTML of all `reports`: metrics, curves, code health, pictures. Raises `UsageError` when there is none."""
     if not reports:
         raise UsageError("a report page needs at least one report")
-    environment = Environment(
-        loader=PackageLoader("pipeline", "evaluation"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.filters["data_uri"] = _data_uri
-    environment.filters["seconds"] = _seconds
-    return environment.get_template("report_page.html.j2").render(
-        title=title,
-        reports=reports,
-        protocols=sorted({(report.run.protocol, report.run.protocol_summary) for report in reports}),
-        swatches=[_swatch(position) for position in range(len(reports))],
-        summary_names=[label for _, label in _SUMMARY_METRICS],
-        summary=_summary_lines(reports),
-        metrics=_metric_lines(reports),
-        health=_health_lines(reports),
-        plots=[Markup(plot(reports)) for plot in (precision_recall_plot, precision_at_k_plot)],
+    return (
+        page_environment()
+        .get_template("report_page.html.j2")
+        .render(
+            title=title,
+            reports=reports,
+            protocols=sorted({(report.run.protocol, report.run.protocol_summary) for report in reports}),
+            swatches=[swatch(position) for position in range(len(reports))],
+            summary_names=[label for _, label in _SUMMARY_METRICS],
+            summary=_summary_lines(reports),
+            metrics=_metric_lines(reports),
+            health=_health_lines(reports),
+            plots=[Markup(plot(reports)) for plot in (precision_recall_plot, precision_at_k_plot)],
+        )
     )
 
 
@@ -96,13 +93,13 @@ def _metric_lines(reports: Sequence[RetrievalReport]) -> list[_Line]:
 def _health_lines(reports: Sequence[RetrievalReport]) -> list[_Line]:
     figures = [asdict(report.code_health) for report in reports]
     lines = [
-        _Line(name=_HEALTH_NAMES[name], cells=[_Cell(text=_figure(health[name])) for health in figures])
+        _Line(name=_HEALTH_NAMES[name], cells=[_Cell(text=figure_text(health[name])) for health in figures])
         for name in figures[0]
     ]
     fractions = [report.measurement.candidate_fraction for report in reports]
     if any(fraction is not None for fraction in fractions):
         lines.append(
-            _Line(name="share of the database that collides", cells=[_Cell(text=_figure(f)) for f in fractions])
+            _Line(name="share of the database that collides", cells=[_Cell(text=figure_text(f)) for f in fractions])
         )
     return lines
 
@@ -111,23 +108,10 @@ def _cells(values: Sequence[float | None]) -> list[_Cell]:
     """Values of one metric over the runs, the best one marked when there is something to compare."""
     known = [value for value in values if value is not None and not isnan(value)]
     best = max(known) if len(known) > 1 else None
-    return [_Cell(text=_figure(value), best=value is not None and value == best) for value in values]
+    return [_Cell(text=figure_text(value), best=value is not None and value == best) for value in values]
 
 
-def _figure(value: float | None) -> str:
-    if value is None or isnan(value):
-        return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
-
-
-def _seconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g} s"
-
-
-def _swatch(position: int) -> dict[str, str]:
+def swatch(position: int) -> dict[str, str]:
+    """Colour and dashes of the line at `position`, for legends."""
     colour, style = line_look(position)
     return {"colour": colour, "dashes": _SWATCH_DASHES[style]}
-
-
-def _data_uri(picture: bytes) -> str:
-    return f"data:{media_type_of(picture) or 'application/octet-stream'};base64,{b64encode(picture).decode('ascii')}"
