@@ -9,7 +9,7 @@ import torch
 from operators.errors import InvalidSetting, ShapeMismatch
 from operators.hashers.orthogonal_centre_hashing import centre_loss
 from operators.training.class_labels import label_matrix, require_labels
-from operators.training.hash_centres import hash_centres, smallest_distance
+from operators.training.hash_centres import hash_centres, largest_imbalance, smallest_distance
 from operators.training.learning_rate import cosine_rate
 
 
@@ -19,6 +19,15 @@ def test_hadamard_rows_differ_in_half_of_the_bits(num_classes: int, num_bits: in
     assert centres.shape == (num_classes, num_bits)
     assert set(np.unique(centres)) <= {-1.0, 1.0}
     assert smallest_distance(centres) >= at_least
+
+
+@pytest.mark.parametrize("num_classes", [3, 7, 10, 16, 24])
+@pytest.mark.parametrize("num_bits", [12, 16, 64])
+def test_hardly_a_bit_is_the_same_for_all_classes(num_classes: int, num_bits: int) -> None:
+    centres = hash_centres(num_classes, num_bits, seed=3)
+    by_loops = max(abs(sum(int(row[bit]) for row in centres)) for bit in range(num_bits))
+    assert largest_imbalance(centres) == by_loops
+    assert np.count_nonzero(np.ptp(centres, axis=0) == 0) <= (num_bits // 4 if num_classes == 3 else 0)
 
 
 @pytest.mark.parametrize(("num_classes", "num_bits", "at_least"), [(10, 12, 3), (10, 48, 18)])
