@@ -9,6 +9,7 @@ import typer
 
 from operators.errors import OperatorError
 from pipeline.errors import PipelineError
+from pipeline.interrupts import remembered_interrupts
 
 # Typer carries its own copy of click; these are the classes of that copy, whichever it is.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -24,7 +25,8 @@ EXIT_INTERRUPTED = 130
 def run_command(command: Callable[[], object]) -> int:
     """Run a Typer command (standalone mode off) and give the process's exit code."""
     try:
-        result = command()
+        with remembered_interrupts():
+            result = command()
     except typer.Abort:
         return _interrupted()
     except KeyboardInterrupt:

@@ -25,6 +25,7 @@ from pipeline.encoding.picture_decoding import DecodeJob
 from pipeline.encoding.run_report import RunReport
 from pipeline.encoding.task_encoder import ShardTarget
 from pipeline.errors import CommitConflict, EmptySource
+from pipeline.interrupts import raise_if_interrupted
 from pipeline.jobs.encode_target import EncodeRequest, EncodeTarget, open_target
 from pipeline.object_store.open_store import open_store
 from pipeline.object_store.uri_path import join_uri
@@ -114,6 +115,7 @@ class _EncodeJob:
                 self._report.startup_seconds = time.perf_counter() - started
                 for task in pool.map_unordered(orders):
                     self._take(task, committer)
+                    raise_if_interrupted()
             finally:
                 pool.stop()
                 self._report.num_retried_tasks = pool.num_retried_tasks

@@ -17,6 +17,7 @@ from operators.hashers.hasher import Hasher
 from pipeline.actors.trainer_actor import RemoteTrainerActor, TrainerSpec
 from pipeline.actors.trainer_placement import TrainerPlacement, largest_machine, place_trainer
 from pipeline.errors import MissingExtra, PipelineError, TaskFailed
+from pipeline.interrupts import raise_if_interrupted
 from pipeline.model_store.feature_opening import open_features
 from pipeline.model_store.stored_model import StoredModel, check_model_name
 from pipeline.records import FetchedItem
@@ -99,6 +100,7 @@ def _train_alone(spec: TrainerSpec, placement: TrainerPlacement) -> Iterator[_Ne
     try:
         for reference in trainer.train.options(num_returns="streaming").remote():
             yield _result_of(reference)
+            raise_if_interrupted()
     finally:
         ray.kill(trainer)
 
