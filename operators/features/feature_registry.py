@@ -10,11 +10,13 @@ from operators.features.backbone_features import BackboneFeatures
 from operators.features.feature_extractor import FeatureExtractor, Json
 from operators.features.gist_features import GistFeatures
 from operators.features.hog_features import HogFeatures
+from operators.features.hog_pixel_features import HogPixelFeatures
 from operators.features.pixel_features import PixelFeatures
 from operators.features.setting_checks import require_arguments
 
 _FEATURES: dict[str, type[FeatureExtractor]] = {
-    features.name: features for features in (PixelFeatures, HogFeatures, GistFeatures, BackboneFeatures)
+    features.name: features
+    for features in (PixelFeatures, HogFeatures, HogPixelFeatures, GistFeatures, BackboneFeatures)
 }
 
 

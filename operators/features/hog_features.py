@@ -53,8 +53,13 @@ class HogFeatures(FeatureExtractor):
         return self._side
 
     @property
+    def num_blocks(self) -> int:
+        """Blocks of a picture; features of each have length 1 at most."""
+        return (self._num_cells - self._block_side + 1) ** 2
+
+    @property
     def num_dims(self) -> int:
-        return (self._num_cells - self._block_side + 1) ** 2 * self._block_side**2 * self._num_orientations
+        return self.num_blocks * self._block_side**2 * self._num_orientations
 
     def settings(self) -> dict[str, Json]:
         return {

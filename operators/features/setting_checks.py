@@ -33,6 +33,13 @@ def require_int(name: str, value: object, *, minimum: int, maximum: int) -> int:
     return value
 
 
+def require_number(name: str, value: object, *, minimum: float, maximum: float) -> float:
+    """The value, if it is a number in range. Raises `InvalidSetting`."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value <= maximum:
+        raise InvalidSetting(name, repr(value), f"a number from {minimum:,g} to {maximum:,g}")
+    return float(value)
+
+
 def require_bool(name: str, value: object) -> bool:
     """The value, if it is true or false. Raises `InvalidSetting`."""
     if not isinstance(value, bool):

@@ -29,7 +29,7 @@ class Cifar10(RetrievalProtocol):
 
     def feature_settings(self, features: str) -> dict[str, Json]:
         """HOG and pixels at the pictures' own 32 x 32."""
-        own: dict[str, dict[str, Json]] = {"hog": {"side": SIDE}, "pixels": {"side": SIDE}}
+        own: dict[str, dict[str, Json]] = {name: {"side": SIDE} for name in ("hog", "hog-pixels", "pixels")}
         return own.get(features, {})
 
     def load(self) -> ProtocolData:

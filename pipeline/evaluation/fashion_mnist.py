@@ -42,6 +42,7 @@ class FashionMnist(RetrievalProtocol):
         """HOG and pixels at the pictures' own 28 x 28; HOG with `HOG_ORIENTATIONS`, pixels gray, as they are."""
         own: dict[str, dict[str, Json]] = {
             "hog": {"side": PICTURE_SIDE, "num_orientations": HOG_ORIENTATIONS},
+            "hog-pixels": {"side": PICTURE_SIDE, "num_orientations": HOG_ORIENTATIONS, "gray": True},
             "pixels": {"side": PICTURE_SIDE, "gray": True},
         }
         return own.get(features, {})

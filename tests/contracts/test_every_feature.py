@@ -30,6 +30,7 @@ _PLAIN_CASES: dict[str, tuple[str, dict[str, Json]]] = {
     "hog 28": ("hog", {"side": 28}),
     "hog 64": ("hog", {}),
     "hog of one block": ("hog", {"side": 16}),
+    "hog and pixels": ("hog-pixels", {"side": 16}),
     "gist": ("gist", {"side": 32}),
 }
 _BACKBONES = {"vit": save_tiny_vit, "resnet": save_tiny_resnet, "convnext": save_tiny_convnext}
