@@ -16,7 +16,7 @@ from operators.quantization.composite_codebooks import (
     sums_by_word,
 )
 
-_CG_STEPS = 60
+_ROWS_PER_BLOCK = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +113,6 @@ def fit_codebooks(
         lambda words: scatter @ words @ pairs + weights.tie * (words @ own_pairs) + weights.ridge * words,
         target,
         books.words.reshape(-1, width).T.astype(np.float64),
-        num_steps=_CG_STEPS,
     )
     return CompositeCodebooks(np.ascontiguousarray(found.T, dtype=np.float32).reshape(books.words.shape))
 
@@ -135,27 +134,31 @@ def fit_codes(
     gram = quadratic_gram(books.words, sampled.scatter)
     improved = icm_codes(gram, (targets @ words.T).reshape(shape), patterns.of_item, codes, num_sweeps=num_sweeps)
     if weights.tie > 0:
-        tied = sampled.scatter + weights.tie * np.eye(len(sampled.scatter))
         linear = targets[patterns.of_item[sampled.items]] + weights.tie * sampled.vectors
-        places = np.arange(len(sampled.items))
-        improved[sampled.items] = icm_codes(
-            quadratic_gram(books.words, tied),
-            (linear @ words.T).reshape(shape),
-            places,
-            codes[sampled.items],
-            num_sweeps=num_sweeps,
-        )
+        tied_gram = quadratic_gram(books.words, sampled.scatter + weights.tie * np.eye(len(sampled.scatter)))
+        for start in range(0, len(sampled.items), _ROWS_PER_BLOCK):
+            block = sampled.items[start : start + _ROWS_PER_BLOCK]
+            inner = (linear[start : start + _ROWS_PER_BLOCK] @ words.T).reshape(shape)
+            improved[block] = icm_codes(tied_gram, inner, np.arange(len(block)), codes[block], num_sweeps=num_sweeps)
     return improved
 
 
-def free_vectors(sampled: SampledSide, patterns: LabelPatterns, weights: FitWeights) -> NDArray[np.float64]:
-    """The best database vectors when nothing is quantized, float64 `(num_items, width)` (ablation nQ): for every item
-    (U U^T + epsilon I) v = rho U s_j, with gamma's terms for the sampled ones."""
+def free_vectors(
+    sampled: SampledSide,
+    patterns: LabelPatterns,
+    weights: FitWeights,
+    *,
+    coded: NDArray[np.float64],
+    pull: float,
+) -> NDArray[np.float64]:
+    """The database vectors v that are best when they need not be sums of words, float64 `(num_items, width)`: the
+    objective's minimum with v_j for C b_j and epsilon ||v||^2, plus pull sum_j ||v_j - coded_j||^2 ("LD"; "nQ" has no
+    pull)."""
     identity = np.eye(len(sampled.scatter))
     targets = patterns.sums(sampled.vectors, sampled.items) * weights.similarity
-    system = sampled.scatter + weights.ridge * identity
-    by_pattern = np.linalg.solve(system, targets.T).T
-    vectors = by_pattern[patterns.of_item].astype(np.float64)
-    linear = targets[patterns.of_item[sampled.items]] + weights.tie * sampled.vectors
-    vectors[sampled.items] = np.linalg.solve(sampled.scatter + (weights.tie + weights.ridge) * identity, linear.T).T
+    linear = targets[patterns.of_item] + pull * coded
+    system = sampled.scatter + (weights.ridge + pull) * identity
+    vectors: NDArray[np.float64] = np.linalg.solve(system, linear.T).T
+    tied = linear[sampled.items] + weights.tie * sampled.vectors
+    vectors[sampled.items] = np.linalg.solve(system + weights.tie * identity, tied.T).T
     return vectors

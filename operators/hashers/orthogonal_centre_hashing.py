@@ -99,7 +99,7 @@ class _CentreRun(NetworkRun):
         return {"loss": loss}
 
     def publish(self) -> None:
-        self._hasher.take_network(self.module, self._features.shape[1])
+        self._hasher.take_network(self.module, self._features)
 
 
 def centre_loss(

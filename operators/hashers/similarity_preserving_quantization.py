@@ -14,6 +14,7 @@ from operators.binary_codes import BinaryCodes
 from operators.errors import InvalidSetting, NotFitted, ShapeMismatch
 from operators.hashers.learned_tensors import require_tensors
 from operators.hashers.network_hasher import NetworkHasher
+from operators.hashers.quantized_database import QuantizedDatabase
 from operators.hashers.quantizer import Quantizer
 from operators.hashers.similarity_quantization_run import SimilarityQuantizationRun
 from operators.hashers.similarity_quantization_settings import SimilarityQuantizationSettings
@@ -24,6 +25,9 @@ from operators.quantization.lookup_tables import NUM_CODEWORDS, LookupTables
 from operators.training.class_labels import label_matrix, require_labels
 from operators.training.training_run import TrainingRun
 from operators.training.workers import ALONE, Workers
+
+# Every two words have an inner product in memory while codes are fitted: 4096^2 numbers at 16 codebooks.
+_MAX_BITS = 128
 
 
 class SimilarityPreservingQuantization(NetworkHasher[SimilarityQuantizationSettings], Quantizer):
@@ -43,8 +47,9 @@ class SimilarityPreservingQuantization(NetworkHasher[SimilarityQuantizationSetti
 
     def __init__(self, **given: object) -> None:
         super().__init__(**given)
-        if self.num_bits % 8:
-            raise InvalidSetting("spdaq.num_bits", str(self.num_bits), "a multiple of 8, one byte per codebook")
+        if self.num_bits % 8 or self.num_bits > _MAX_BITS:
+            expected = f"a multiple of 8 up to {_MAX_BITS}, one byte per codebook"
+            raise InvalidSetting("spdaq.num_bits", str(self.num_bits), expected)
 
     def new_network(self, num_dims: int) -> torch.nn.Module:
         settings = self._settings
@@ -58,13 +63,20 @@ class SimilarityPreservingQuantization(NetworkHasher[SimilarityQuantizationSetti
         network = self.new_network(features.shape[1]).to(workers.device)
         return SimilarityQuantizationRun(self, network, features, classes, workers)
 
-    def take(
-        self, network: torch.nn.Module, num_dims: int, books: CompositeCodebooks, codes: NDArray[np.uint8] | None
-    ) -> None:
-        """Encode with these from now on; `codes` are those learned for the training items."""
-        self.take_network(network, num_dims)
-        self._books = books
-        self._training_codes = None if codes is None else BinaryCodes(codes, self.num_bits)
+    def take(self, network: torch.nn.Module, features: torch.Tensor, database: QuantizedDatabase) -> None:
+        """Encode with these from now on."""
+        self.take_network(network, features)
+        self._books = database.books
+        codes, vectors = database.learned_codes, database.unquantized_vectors
+        self._training_codes = None if codes is None else BinaryCodes(codes.copy(), self.num_bits)
+        self._training_vectors = None if vectors is None else vectors.copy()
+
+    @property
+    def training_vectors(self) -> NDArray[np.float32] | None:
+        """With the ablation "nQ", which quantizes nothing: the learned vectors of the items given to `fit`, float32
+        `(num_items, width)`, scored by inner product with `outputs` of a query: an upper bound, not an index. Else
+        None. Known after `fit` until the process ends; no part of the state."""
+        return self._training_vectors
 
     @property
     def training_codes(self) -> BinaryCodes | None:

@@ -15,6 +15,7 @@ from operators.quantization.exact_projection import ExactProjection
 from operators.quantization.lookup_tables import NUM_CODEWORDS
 
 _ROWS_PER_BLOCK = 4096
+_CG_STEPS = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,17 +49,27 @@ class CompositeCodebooks:
             total += words[codes[:, number]]
         return total
 
-    def encode(self, rows: NDArray[np.float32], *, num_sweeps: int = 3) -> NDArray[np.uint8]:
-        """Codes whose sums are near the rows: words picked one after another, then improved by ICM. A row's code
-        depends on that row alone."""
-        num_books = len(self.words)
-        codes = np.zeros((len(rows), num_books), np.uint8)
+    def encode(
+        self, rows: NDArray[np.float32], *, num_sweeps: int = 3, known: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        """Codes whose sums are near the rows: words picked one after another, then improved by ICM; where ICM from the
+        `known` codes comes nearer, those. A row's code depends on that row (and its known code) alone."""
+        codes = np.zeros((len(rows), len(self.words)), np.uint8)
         for start in range(0, len(rows), _ROWS_PER_BLOCK):
             block = slice(start, start + _ROWS_PER_BLOCK)
-            inner = self.inner_products(rows[block]).reshape(-1, num_books, NUM_CODEWORDS)
-            greedy = _greedy_codes(self._gram, inner)
-            codes[block] = icm_codes(self._gram, inner, np.arange(len(inner)), greedy, num_sweeps=num_sweeps)
+            inner = self.inner_products(rows[block]).reshape(-1, *self.words.shape[:2])
+            each = np.arange(len(inner))
+            found = icm_codes(self._gram, inner, each, _greedy_codes(self._gram, inner), num_sweeps=num_sweeps)
+            if known is not None:
+                other = icm_codes(self._gram, inner, each, known[block], num_sweeps=num_sweeps)
+                nearer = self._squared_errors(rows[block], other) < self._squared_errors(rows[block], found)
+                found[nearer] = other[nearer]
+            codes[block] = found
         return codes
+
+    def _squared_errors(self, rows: NDArray[np.float32], codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+        errors: NDArray[np.float32] = np.square(rows - self.decode(codes)).sum(axis=1)
+        return errors
 
 
 def quadratic_gram(words: NDArray[np.float32], quadratic: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -134,7 +145,7 @@ def conjugate_gradients(
     target: NDArray[np.float64],
     start: NDArray[np.float64],
     *,
-    num_steps: int,
+    num_steps: int = _CG_STEPS,
 ) -> NDArray[np.float64]:
     """X with apply(X) near `target`, for a symmetric positive definite linear `apply` on matrices (Hestenes and
     Stiefel, 1952). Ends early at a residual of 1e-10 of the target's norm."""
@@ -153,3 +164,34 @@ def conjugate_gradients(
         previous, squared = squared, float(np.vdot(residual, residual))
         direction = residual + squared / previous * direction
     return found
+
+
+def least_squares_words(
+    books: CompositeCodebooks, rows: NDArray[np.float64], codes: NDArray[np.uint8], *, ridge: float
+) -> CompositeCodebooks:
+    """The words C that minimise sum_i ||row_i - C b_i||^2 + ridge ||C||^2 for these codes, from the present words."""
+    pairs = code_pair_counts(codes, codes.shape[1])
+    start = books.words.reshape(-1, books.words.shape[2]).T.astype(np.float64)
+    found = conjugate_gradients(lambda words: words @ pairs + ridge * words, sums_by_word(rows, codes), start)
+    return CompositeCodebooks(np.ascontiguousarray(found.T, dtype=np.float32).reshape(books.words.shape))
+
+
+def refill_unused(
+    books: CompositeCodebooks,
+    codes: NDArray[np.uint8],
+    rows: NDArray[np.float32],
+    row_codes: NDArray[np.uint8],
+    rng: np.random.Generator,
+) -> CompositeCodebooks:
+    """Each word that none of the `codes` uses becomes what a random row lacks: with it the row would be met exactly.
+
+    A least-squares fit leaves such words at zero, where no item would ever take them. What `codes` decode to stays as
+    it was. With fewer rows than such words, the rest stay.
+    """
+    words = books.words.copy()
+    missing = rows - books.decode(row_codes)
+    for number in range(len(words)):
+        unused = np.flatnonzero(np.bincount(codes[:, number], minlength=NUM_CODEWORDS) == 0)
+        chosen = rng.permutation(len(rows))[: len(unused)]
+        words[number, unused[: len(chosen)]] = missing[chosen] + words[number, row_codes[chosen, number]]
+    return CompositeCodebooks(words)

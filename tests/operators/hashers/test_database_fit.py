@@ -14,14 +14,7 @@ from operators.hashers.database_fit import (
     free_vectors,
     objective,
 )
-from operators.quantization.composite_codebooks import (
-    CompositeCodebooks,
-    code_pair_counts,
-    conjugate_gradients,
-    icm_codes,
-    quadratic_gram,
-    sums_by_word,
-)
+from operators.quantization.composite_codebooks import CompositeCodebooks
 
 _WIDTH, _BOOKS, _ITEMS = 4, 2, 60
 
@@ -112,20 +105,37 @@ def test_the_objective_never_rises_over_alternating_updates() -> None:
     assert values[-1] < 0.5 * values[0]
 
 
+def _free(
+    sampled: SampledSide, patterns: LabelPatterns, weights: FitWeights, coded: np.ndarray, pull: float
+) -> np.ndarray:
+    return free_vectors(sampled, patterns, weights, coded=coded, pull=pull)
+
+
 def test_free_vectors_are_a_bound_that_no_codes_pass() -> None:
     books, codes, sampled, patterns = _case(5)
     weights = FitWeights(similarity=1.5, tie=7.0, ridge=1e-9)
-    vectors = free_vectors(sampled, patterns, weights)
     nothing = np.zeros(1, np.float32)
+    vectors = _free(sampled, patterns, weights, np.zeros((_ITEMS, _WIDTH)), 0.0)
     bound = _by_loops(vectors, nothing, sampled, patterns, weights)
     for _ in range(4):
         books = fit_codebooks(books, codes, sampled, patterns, weights)
         codes = fit_codes(books, codes, sampled, patterns, weights, num_sweeps=3)
     assert bound <= _by_loops(books.decode(codes).astype(np.float64), nothing, sampled, patterns, weights) + 1e-6
+
+
+@pytest.mark.parametrize("pull", [0.0, 3.0])
+def test_free_vectors_are_the_optimum_with_the_pull_to_their_codes(pull: float) -> None:
+    books, codes, sampled, patterns = _case(9)
+    weights, coded = _weights(), books.decode(codes).astype(np.float64)
+
+    def value(vectors: np.ndarray) -> float:
+        fit = _by_loops(vectors, vectors, sampled, patterns, weights)
+        return fit + pull * float(np.square(vectors - coded).sum())
+
+    vectors = _free(sampled, patterns, weights, coded, pull)
     rng = np.random.default_rng(0)
     for _ in range(10):
-        nearby = vectors + 0.01 * rng.standard_normal(vectors.shape)
-        assert _by_loops(nearby, nothing, sampled, patterns, weights) >= bound
+        assert value(vectors + 0.01 * rng.standard_normal(vectors.shape)) > value(vectors)
 
 
 def test_without_a_tie_a_class_gets_one_code() -> None:
@@ -133,46 +143,3 @@ def test_without_a_tie_a_class_gets_one_code() -> None:
     start = np.zeros((_ITEMS, _BOOKS), np.uint8)
     codes = fit_codes(books, start, sampled, patterns, _weights(0.0), num_sweeps=3)
     assert len(np.unique(codes, axis=0)) <= patterns.num_patterns
-
-
-def test_counts_and_sums_are_those_of_the_indicator_matrix() -> None:
-    _, codes, _, _ = _case(7)
-    indicators = np.zeros((_BOOKS * 256, _ITEMS))
-    for item, code in enumerate(codes.tolist()):
-        for book, word in enumerate(code):
-            indicators[book * 256 + word, item] = 1
-    rows = np.random.default_rng(0).standard_normal((_ITEMS, 3))
-    np.testing.assert_array_equal(code_pair_counts(codes, _BOOKS), indicators @ indicators.T)
-    np.testing.assert_allclose(sums_by_word(rows, codes), rows.T @ indicators.T)
-
-
-def test_conjugate_gradients_solve_what_a_direct_solver_does() -> None:
-    rng = np.random.default_rng(0)
-    root = rng.standard_normal((6, 6))
-    system = root @ root.T + np.eye(6)
-    target = rng.standard_normal((6, 3))
-    found = conjugate_gradients(lambda x: system @ x, target, np.zeros((6, 3)), num_steps=60)
-    np.testing.assert_allclose(found, np.linalg.solve(system, target), atol=1e-8)
-
-
-def test_icm_never_raises_its_objective_and_encode_finds_near_sums() -> None:
-    books, codes, _, _ = _case(8)
-    rng = np.random.default_rng(1)
-    root = rng.standard_normal((_WIDTH, _WIDTH))
-    quadratic, linear = root @ root.T, rng.standard_normal((_ITEMS, _WIDTH))
-    inner = (linear @ books.words.reshape(-1, _WIDTH).T.astype(np.float64)).reshape(-1, _BOOKS, 256)
-
-    def value(chosen: np.ndarray) -> np.ndarray:
-        sums = books.decode(chosen).astype(np.float64)
-        return np.asarray(np.einsum("ij,jk,ik->i", sums, quadratic, sums) - 2 * (linear * sums).sum(axis=1))
-
-    gram = quadratic_gram(books.words, quadratic)
-    values = [value(codes)]
-    for _ in range(3):
-        codes = icm_codes(gram, inner, np.arange(_ITEMS), codes, num_sweeps=1)
-        values.append(value(codes))
-    assert all((later <= earlier + 1e-5).all() for earlier, later in itertools.pairwise(values))
-    rows = rng.standard_normal((30, _WIDTH)).astype(np.float32)
-    error = np.square(rows - books.decode(books.encode(rows))).sum(axis=1).mean()
-    drawn = np.square(rows - books.decode(rng.integers(0, 256, (30, _BOOKS)).astype(np.uint8))).sum(axis=1).mean()
-    assert error < 0.1 * drawn
