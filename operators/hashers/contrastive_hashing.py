@@ -123,7 +123,7 @@ class _ContrastiveRun(NetworkRun):
         return random_views(rows, ViewSettings(min_area=settings.min_area, jitter=settings.jitter), generator)
 
     def publish(self) -> None:
-        self._hasher.take_network(self.module, self._features)
+        self._hasher.take_network(self.module, self._features.shape[1])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -158,7 +158,7 @@ def free_vectors(
     targets = patterns.sums(sampled.vectors, sampled.items) * weights.similarity
     linear = targets[patterns.of_item] + pull * coded
     system = sampled.scatter + (weights.ridge + pull) * identity
-    vectors: NDArray[np.float64] = np.linalg.solve(system, linear.T).T
+    vectors = np.asarray(np.linalg.solve(system, linear.T).T, np.float64)
     tied = linear[sampled.items] + weights.tie * sampled.vectors
     vectors[sampled.items] = np.linalg.solve(system + weights.tie * identity, tied.T).T
     return vectors

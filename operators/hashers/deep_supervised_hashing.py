@@ -115,7 +115,7 @@ class _PairRun(NetworkRun):
         return self._hasher.loss(self.module(batch), similar_pairs(labels))
 
     def publish(self) -> None:
-        self._hasher.take_network(self.module, self._features)
+        self._hasher.take_network(self.module, self._features.shape[1])
 
 
 @dataclass(frozen=True, kw_only=True)

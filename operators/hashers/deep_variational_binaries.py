@@ -151,7 +151,7 @@ class _VariationalRun(NetworkRun):
         return manifold_loss(codes, batch_affinity(rows, num_neighbors=num_neighbors, temperature=settings.temperature))
 
     def publish(self) -> None:
-        self._hasher.take_network(self.module, self._features)
+        self._hasher.take_network(self.module, self._features.shape[1])
 
 
 def nearest_anchors(features: NDArray[np.float32], settings: DeepVariationalSettings) -> NDArray[np.float32]:

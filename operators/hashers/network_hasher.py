@@ -13,7 +13,6 @@ from operators.binary_codes import BinaryCodes
 from operators.errors import NotFitted, ShapeMismatch
 from operators.hashers.method_settings import MethodSettings, Settings, choice
 from operators.hashers.trainable_hasher import TrainableHasher
-from operators.networks.batch_statistics import measure_batch_statistics
 from operators.networks.frozen_forward import forward_rows
 from operators.networks.network_registry import create_network
 from operators.quantization.feature_rows import check_feature_rows
@@ -40,13 +39,10 @@ class NetworkHasher(TrainableHasher[Settings]):
         name = getattr(self._settings, "network", "mlp")
         return create_network(name, num_dims=num_dims, num_outputs=self.num_bits, seed=self._settings.seed)
 
-    def take_network(self, network: torch.nn.Module, features: torch.Tensor) -> None:
-        """Encode with (a copy of) this network from now on, batch normalisation by statistics of a sample of
-        `features`, float32 `(num_items, num_dims)`."""
-        num_dims = features.shape[1]
+    def take_network(self, network: torch.nn.Module, num_dims: int) -> None:
+        """Encode with (a copy of) this network from now on."""
         own = self.new_network(num_dims)
         load_module_arrays(own, "network", module_arrays(network, "network"))
-        measure_batch_statistics(own, features, seed=self._settings.seed)
         self._network, self._num_dims = own, num_dims
 
     def outputs(self, features: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -30,13 +30,13 @@ class OrthogonalCentreSettings(NetworkSettings):
     pictures by up to `max_shift` pixels and mirrors them."""
 
     network: str = choice("small-cnn", *NETWORKS)
-    num_epochs: int = whole(6, minimum=1, maximum=100_000)
+    num_epochs: int = whole(15, minimum=1, maximum=100_000)
     batch_size: int = whole(200, minimum=2, maximum=100_000)
     rate: float = number(0.003, minimum=0, maximum=10)
     weight_decay: float = number(0.0005, minimum=0, maximum=1)
     scale: float = number(8.0, minimum=0, maximum=1e3)
     margin: float = number(0.2, minimum=0, maximum=2)
-    augment: bool = switch(False)
+    augment: bool = switch(True)
     max_shift: int = whole(1, minimum=0, maximum=64)
 
 
@@ -99,7 +99,7 @@ class _CentreRun(NetworkRun):
         return {"loss": loss}
 
     def publish(self) -> None:
-        self._hasher.take_network(self.module, self._features)
+        self._hasher.take_network(self.module, self._features.shape[1])
 
 
 def centre_loss(

@@ -63,9 +63,9 @@ class SimilarityPreservingQuantization(NetworkHasher[SimilarityQuantizationSetti
         network = self.new_network(features.shape[1]).to(workers.device)
         return SimilarityQuantizationRun(self, network, features, classes, workers)
 
-    def take(self, network: torch.nn.Module, features: torch.Tensor, database: QuantizedDatabase) -> None:
+    def take(self, network: torch.nn.Module, num_dims: int, database: QuantizedDatabase) -> None:
         """Encode with these from now on."""
-        self.take_network(network, features)
+        self.take_network(network, num_dims)
         self._books = database.books
         codes, vectors = database.learned_codes, database.unquantized_vectors
         self._training_codes = None if codes is None else BinaryCodes(codes.copy(), self.num_bits)

@@ -28,7 +28,7 @@ class TrainedQuantizer(Protocol):
     @property
     def typed_settings(self) -> SimilarityQuantizationSettings: ...
 
-    def take(self, network: torch.nn.Module, features: torch.Tensor, database: QuantizedDatabase) -> None:
+    def take(self, network: torch.nn.Module, num_dims: int, database: QuantizedDatabase) -> None:
         """Encode with these from now on."""
 
 
@@ -124,4 +124,4 @@ class SimilarityQuantizationRun(NetworkRun):
         super().load_state(state)
 
     def publish(self) -> None:
-        self._hasher.take(self.module.get_submodule("network"), self._features, self._database)
+        self._hasher.take(self.module.get_submodule("network"), self._features.shape[1], self._database)

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from operators.training.batch_order import epoch_generator
+from operators.training.batch_statistics import average_batch_statistics
 from operators.training.gradient_step import gradient_step
 from operators.training.learning_rate import set_learning_rate
 from operators.training.state_arrays import (
@@ -73,6 +74,7 @@ class NetworkRun(TrainingRun):
         for number, batch in enumerate(batches):
             progress = (epoch + number / len(batches)) / self.num_epochs
             set_learning_rate(self.optimizer, self.plan.rate(progress))
+            average_batch_statistics(self.module, number)
             losses = self.losses(self.plan.workers.share(torch.from_numpy(batch)), generator)
             gradient_step(losses["loss"], self.module, self.optimizer, self.plan.workers)
             for name, value in losses.items():
