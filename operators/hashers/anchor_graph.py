@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.errors import InvalidSetting
-from operators.quantization.exact_projection import ExactProjection
+from operators.quantization.exact_distances import ExactDistances
 from operators.quantization.k_means import k_means
 
 
@@ -35,7 +35,7 @@ class AnchorGraph:
         anchors = k_means(sample, num_centres=num_anchors, num_iterations=20, seed=seed).centres
         graph = cls(anchors, np.ones(1, np.float32), num_nearest)
         _, squared = graph.nearest(sample)
-        bandwidth = float(np.sqrt(np.maximum(squared[:, -1], 0)).mean())
+        bandwidth = float(np.sqrt(squared[:, -1]).mean())
         if bandwidth == 0:
             raise InvalidSetting("anchors", "items that are all the same", "features that vary")
         return cls(anchors, np.array([bandwidth], np.float32), num_nearest)
@@ -45,14 +45,11 @@ class AnchorGraph:
         return len(self.anchors)
 
     def nearest(self, features: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Nearest anchors of every item, nearest first, and squared distances, `(num_items, num_nearest)`; exact sums,
-        so that an item's answer depends on nothing but the item."""
-        origin = np.zeros(self.anchors.shape[1], np.float32)
-        inner = ExactProjection(origin, np.ascontiguousarray(self.anchors.T)).project(features)
-        own = np.square(np.ascontiguousarray(features), dtype=np.float64).sum(axis=1)[:, None]
-        scores = np.square(self.anchors, dtype=np.float64).sum(axis=1) - 2 * inner
-        order = np.argsort(scores, axis=1, kind="stable")[:, : self.num_nearest]
-        return order, np.maximum(np.take_along_axis(scores, order, axis=1) + own, 0)
+        """Nearest anchors of every item, nearest first, and squared distances, `(num_items, num_nearest)`; an item's
+        answer depends on nothing but the item."""
+        squared = ExactDistances(self.anchors).squared(features)
+        order = np.argsort(squared, axis=1, kind="stable")[:, : self.num_nearest]
+        return order, np.take_along_axis(squared, order, axis=1)
 
     def weights(self, features: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Anchors and weights of every item, `(num_items, num_nearest)`; weights of an item add up to 1 (eq. 2)."""

@@ -16,6 +16,8 @@ from operators.hashers.hasher import Hasher
 # Where each method lives. Imported when asked for: some need torch, whose import takes longer than a search.
 _HASHERS: dict[str, tuple[str, str]] = {
     "agh": ("anchor_graph_hashing", "AnchorGraphHashing"),
+    "aphash": ("anchor_probability_hashing", "AnchorProbabilityHashing"),
+    "aphash-kernel": ("kernel_anchor_probability_hashing", "KernelAnchorProbabilityHashing"),
     "cibhash": ("contrastive_hashing", "ContrastiveHashing"),
     "cibhash-neighbors": ("contrastive_hashing", "NeighborContrastiveHashing"),
     "dgh": ("discrete_graph_hashing", "DiscreteGraphHashing"),

@@ -54,6 +54,8 @@ _CASES: dict[str, tuple[str, dict[str, Any], int]] = {
     "agh": ("agh", {"num_bits": 20, "num_anchors": 40, "num_nearest": 3}, 20),
     "agh of 2 layers": ("agh", {"num_bits": 20, "num_anchors": 40, "num_nearest": 3, "num_layers": 2}, 20),
     "dgh": ("dgh", {"num_bits": 20, "num_anchors": 40}, 20),
+    "aphash": ("aphash", {"num_bits": 20, "num_anchors": 40, "num_epochs": 10}, 20),
+    "aphash-kernel": ("aphash-kernel", {"num_bits": 20, "num_anchors": 40, "num_epochs": 10}, 20),
     "cibhash": ("cibhash", {"num_bits": 20, "network": "mlp", "num_epochs": 6, "batch_size": 32}, 20),
     "cibhash-neighbors": (
         "cibhash-neighbors",

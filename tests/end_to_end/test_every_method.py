@@ -36,6 +36,8 @@ NUM_PICTURES, NUM_BITS, K = 300, 16, 9
 # What makes a method small enough to be trained on 300 pictures of 8 x 8 in a moment; all others as they are.
 _SMALL: dict[str, dict[str, Any]] = {
     "agh": {"num_anchors": 30},
+    "aphash": {"num_anchors": 30, "num_epochs": 10},
+    "aphash-kernel": {"num_anchors": 30, "num_epochs": 10},
     "cibhash": {"num_epochs": 6, "network": "mlp", "batch_size": 32},
     "cibhash-neighbors": {"num_epochs": 6, "network": "mlp", "batch_size": 32},
     "dgh": {"num_anchors": 30},
