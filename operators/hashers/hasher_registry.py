@@ -20,6 +20,7 @@ _HASHERS: dict[str, tuple[str, str]] = {
     "aphash-kernel": ("kernel_anchor_probability_hashing", "KernelAnchorProbabilityHashing"),
     "cibhash": ("contrastive_hashing", "ContrastiveHashing"),
     "cibhash-neighbors": ("contrastive_hashing", "NeighborContrastiveHashing"),
+    "deepquan": ("deep_quantization", "DeepQuantization"),
     "dgh": ("discrete_graph_hashing", "DiscreteGraphHashing"),
     "dsh": ("deep_supervised_hashing", "DeepSupervisedHashing"),
     "dsh-balanced": ("deep_supervised_hashing", "BalancedSupervisedHashing"),

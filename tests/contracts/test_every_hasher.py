@@ -40,6 +40,7 @@ _CASES: dict[str, tuple[str, dict[str, Any], int]] = {
     "sklsh": ("sklsh", {"num_bits": 20}, 20),
     "pq": ("pq", {"num_bits": 24, "num_iterations": 3}, 24),
     "opq": ("opq", {"num_bits": 24, "num_iterations": 3}, 24),
+    "deepquan": ("deepquan", {"num_bits": 24, "num_epochs": 3, "hidden": 32}, 24),
     "dsh": ("dsh", {"num_bits": 20, "network": "mlp", "num_epochs": 2}, 20),
     "dsh-balanced": ("dsh-balanced", {"num_bits": 20, "network": "mlp", "num_epochs": 9}, 20),
     "orthohash": ("orthohash", {"num_bits": 20, "network": "mlp", "num_epochs": 2}, 20),

@@ -40,6 +40,7 @@ _SMALL: dict[str, dict[str, Any]] = {
     "aphash-kernel": {"num_anchors": 30, "num_epochs": 10},
     "cibhash": {"num_epochs": 6, "network": "mlp", "batch_size": 32},
     "cibhash-neighbors": {"num_epochs": 6, "network": "mlp", "batch_size": 32},
+    "deepquan": {"num_epochs": 3, "hidden": 32},
     "dgh": {"num_anchors": 30},
     "dvb": {"num_epochs": 5, "hidden": 16, "latent": 8},
     "dsh": {"num_epochs": 2, "network": "mlp"},

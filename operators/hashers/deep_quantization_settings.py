@@ -1,0 +1,47 @@
+"""Settings of DeepQuan, with the reasons for what its paper leaves open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from operators.hashers.method_settings import MethodSettings, choice, number, switch, whole
+from operators.quantization.lookup_tables import NUM_CODEWORDS
+
+TRIPLETS = ("weighted", "unweighted", "none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepQuantizationSettings(MethodSettings):
+    """The objective is `quantization` L_Q + `manifold` L_M + `triplets` L_T (each a mean over a batch).
+
+    The paper's values are not known; those here were chosen on training pictures of Fashion-MNIST.
+
+    A share `pretraining` of the `num_epochs` goes without L_Q; then codebooks start by k-means (with `rotation` by OPQ), and
+    words and codes follow the network before every epoch by `num_lloyd` steps of k-means.
+    `hidden`, `num_layers`: the encoder's hidden layers, each half as wide as the one before. `width`: the code layer,
+    narrow, because 8 bits code few dimensions well.
+    `triplet`: "weighted", or the ablations "unweighted" and "none"; `margin` between squared distances of code layers
+    of length 1. An item's neighbours are its `num_neighbors` nearest, and what a random walk of 1, 2, 4, … up to
+    `num_steps` steps over them reaches; walks are compared by profiles of `profile_width` numbers.
+    Learns from at most `num_training` items, whose exact neighbours cost O(num_training^2).
+    """
+
+    num_epochs: int = whole(20, minimum=1, maximum=100_000)
+    pretraining: float = number(0.6, minimum=0, maximum=1)
+    batch_size: int = whole(256, minimum=2, maximum=100_000)
+    rate: float = number(0.001, minimum=0, maximum=10)
+    weight_decay: float = number(0.0001, minimum=0, maximum=1)
+    hidden: int = whole(512, minimum=1, maximum=100_000)
+    num_layers: int = whole(1, minimum=1, maximum=10)
+    width: int = whole(16, minimum=1, maximum=4096)
+    quantization: float = number(1.0, minimum=0, maximum=1e6)
+    manifold: float = number(0.1, minimum=0, maximum=1e6)
+    triplets: float = number(1.0, minimum=0, maximum=1e6)
+    triplet: str = choice("weighted", *TRIPLETS)
+    margin: float = number(0.5, minimum=0, maximum=4)
+    num_neighbors: int = whole(15, minimum=1, maximum=10_000)
+    num_steps: int = whole(32, minimum=1, maximum=1024)
+    profile_width: int = whole(64, minimum=1, maximum=4096)
+    rotation: bool = switch(True)
+    num_lloyd: int = whole(3, minimum=1, maximum=1000)
+    num_training: int = whole(30_000, minimum=NUM_CODEWORDS, maximum=10_000_000)
