@@ -118,9 +118,26 @@ def dvb_group() -> MethodGroup:
     return MethodGroup(features="hog", runs=runs, claims=claims)
 
 
+def aphash_group() -> MethodGroup:
+    """APHash against the classic methods it was compared with; `learned` is its published form, where the database
+    has the codes of training."""
+    runs = _runs(("sh", "sph", "agh", "itq", "aphash", "aphash-kernel"), (16, 32, 64))
+    for bits in (16, 32, 64):
+        runs[f"aphash_{bits}_learned"] = MethodRun(method="aphash", num_bits=bits, database="learned")
+        runs[f"aphash-kernel_{bits}_learned"] = MethodRun(method="aphash-kernel", num_bits=bits, database="learned")
+    claims = tuple(
+        above(better.format(bits), f"{worse}_{bits}", "ap_all")
+        for better in ("aphash_{}_learned", "aphash_{}", "aphash-kernel_{}")
+        for worse in ("sh", "sph", "agh", "itq")
+        for bits in (16, 32, 64)
+    )
+    return MethodGroup(features="hog", runs=runs, claims=claims)
+
+
 GROUPS: dict[str, Callable[[], MethodGroup]] = {
     "lsh": lsh_group,
     "classic": classic_group,
+    "aphash": aphash_group,
     "dvb": dvb_group,
     "dsh": dsh_group,
     "supervised": supervised_group,

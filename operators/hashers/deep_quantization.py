@@ -43,9 +43,9 @@ class DeepQuantization(TrainableHasher[DeepQuantizationSettings], CodebookQuanti
     def __init__(self, **given: object) -> None:
         super().__init__(**given)
         settings = self._settings
-        if self.num_codebooks > settings.width:
+        if self.num_codebooks > settings.code_width:
             expected = f"at least {self.num_codebooks}, a dimension per codebook of {self.num_bits} bits"
-            raise InvalidSetting("deepquan.width", str(settings.width), expected)
+            raise InvalidSetting("deepquan.width", str(settings.code_width), expected)
 
     def start(
         self, features: NDArray[np.float32], labels: NDArray[np.int64] | None = None, *, workers: Workers = ALONE
@@ -67,7 +67,7 @@ class DeepQuantization(TrainableHasher[DeepQuantizationSettings], CodebookQuanti
         hidden = [max(1, settings.hidden >> layer) for layer in range(settings.num_layers)]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            return Autoencoder(torch.from_numpy(centre), settings.width, hidden=hidden)
+            return Autoencoder(torch.from_numpy(centre), settings.code_width, hidden=hidden)
 
     def take(self, network: torch.nn.Module, codebooks: ProductCodebooks) -> None:
         """Encode with (copies of) these from now on."""
@@ -104,4 +104,4 @@ class DeepQuantization(TrainableHasher[DeepQuantizationSettings], CodebookQuanti
             raise ShapeMismatch(f"{self.method} tensors", ", ".join(sorted(others)), "network.* and words")
         load_module_arrays(network, "network", tensors)
         self._network = network
-        self._codebooks = restored_codebooks(self.method, checked["words"], self._settings.width)
+        self._codebooks = restored_codebooks(self.method, checked["words"], self._settings.code_width)

@@ -185,7 +185,7 @@ class DeepQuantizationRun(NetworkRun):
     def load_state(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         super().load_state(state)
         if "words" in state:
-            self._books = ProductCodebooks.from_array(np.asarray(state["words"], np.float32), self.settings.width)
+            self._books = ProductCodebooks.from_array(np.asarray(state["words"], np.float32), self.settings.code_width)
             self._codes = np.array(state["codes"], np.uint8)
             self._keep_coded()
 
