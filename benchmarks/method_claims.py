@@ -95,6 +95,27 @@ def spdaq_ablations() -> MethodGroup:
     return MethodGroup(features="pixels", runs=runs, claims=claims)
 
 
+def deepquan_group() -> MethodGroup:
+    """DeepQuan against ITQ and the quantizers that do not learn a representation, and its triplets."""
+    runs = _runs(("itq", "pq", "opq", "deepquan"), (16, 32, 64))
+    runs["deepquan_32_unweighted"] = _variant("deepquan", 32, triplet="unweighted")
+    runs["deepquan_32_no_triplets"] = _variant("deepquan", 32, triplet="none")
+    claims = tuple(
+        above(f"deepquan_{bits}", f"{other}_{bits}", metric)
+        for bits in (16, 32, 64)
+        for other in ("itq", "pq", "opq")
+        for metric in ("ap_all", "map_at_10")
+    )
+    ablations = tuple(above("deepquan_32", f"deepquan_32_{name}", "ap_all") for name in ("unweighted", "no_triplets"))
+    return MethodGroup(features="pixels", runs=runs, claims=(*claims, *ablations))
+
+
+def label_free_group() -> MethodGroup:
+    """The best without labels: codes of gradients and pixels together."""
+    runs = _runs(("itq", "pq", "opq"), (64,))
+    return MethodGroup(features="hog-pixels", runs=runs, claims=(at_least("pq_64", "map_at_10", 0.86),))
+
+
 def classic_group() -> MethodGroup:
     """Every method that learns without labels and without a network."""
     methods = ("lsh", "pcah", "itq", "sh", "sph", "sklsh", "agh", "dgh", "pq", "opq")
@@ -139,7 +160,9 @@ GROUPS: dict[str, Callable[[], MethodGroup]] = {
     "classic": classic_group,
     "aphash": aphash_group,
     "dvb": dvb_group,
+    "deepquan": deepquan_group,
     "dsh": dsh_group,
+    "label-free": label_free_group,
     "supervised": supervised_group,
     "spdaq-ablations": spdaq_ablations,
 }
