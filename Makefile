@@ -28,6 +28,8 @@ lint: install ## Style, types and import directions
 	$(BIN)/mypy --explicit-package-bases operators pipeline benchmarks tests
 	$(BIN)/lint-imports
 
+# Tests are small: on few cores, threads that wait for each other cost more than they do.
+test: export OMP_NUM_THREADS = 1
 test: lint ## Lint, then the whole test suite
 	$(BIN)/pytest
 
