@@ -12,14 +12,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from operators.binary_codes import concatenate
+from operators.binary_codes import BinaryCodes, concatenate
 from operators.decoders.image_decoder import DecodeLimits
 from operators.errors import MediaTooLarge, UndecodableMedia
 from operators.features.feature_extractor import Json
+from operators.hashers.quantizer import Quantizer
 from operators.metrics.code_health import code_health
 from operators.metrics.relevance import RelevanceRows
 from pipeline.errors import ModelMismatch, PipelineError
-from pipeline.evaluation.code_distances import CodeDistances, code_distances
+from pipeline.evaluation.code_distances import CodeDistances, Ranking, code_distances, table_distances
 from pipeline.evaluation.label_relevance import relevance_of
 from pipeline.evaluation.labelled_codes import LabelledCodes
 from pipeline.evaluation.neighbour_gallery import (
@@ -46,7 +47,8 @@ _log = logging.getLogger(__name__)
 class IndexSubject:
     """What is evaluated: its `name` ("index photos"), and the features and method of its model, for the report.
 
-    `fetch(uri)` gives the bytes of a picture for the page; None makes a page without pictures.
+    `quantizer`: of an index of quantized codes, which are compared by what they stand for (symmetric distance): an
+    index holds no features. `fetch(uri)` gives the bytes of a picture for the page; None makes a page without pictures.
     """
 
     name: str
@@ -54,7 +56,17 @@ class IndexSubject:
     method: str
     feature_settings: Mapping[str, Json] = field(default_factory=dict)
     method_settings: Mapping[str, Json] = field(default_factory=dict)
+    quantizer: Quantizer | None = None
     fetch: FetchPicture | None = None
+
+    @property
+    def ranking(self) -> Ranking:
+        return "hamming" if self.quantizer is None else "symmetric"
+
+    def distances(self, queries: BinaryCodes, database: BinaryCodes) -> CodeDistances:
+        if self.quantizer is None:
+            return code_distances(queries, database, "hamming", 1)
+        return table_distances(self.quantizer.lookup_tables_of(queries), database)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +109,7 @@ def evaluate_index(asked: IndexToEvaluate, sampling: IndexSampling) -> Retrieval
         feature_settings=model.features.settings(),
         method=model.hasher.method,
         method_settings=model.hasher.settings(),
+        quantizer=model.hasher if isinstance(model.hasher, Quantizer) else None,
         fetch=lambda uri: fetch_media(uri, max_bytes=DecodeLimits().max_bytes),
     )
     return evaluate_codes(_labelled(shards), subject, sampling)
@@ -125,7 +138,7 @@ def evaluate_codes(labelled: LabelledCodes, subject: IndexSubject, sampling: Ind
     labels = labelled.require_labels(subject.name)
     rows = labelled.sample_queries(sampling.max_queries, sampling.seed)
     started = time.perf_counter()
-    distances = code_distances(labelled.codes[rows], labelled.codes, "hamming", 1)
+    distances = subject.distances(labelled.codes[rows], labelled.codes)
     relevance = relevance_of([labels[row] for row in rows.tolist()], labels)
     measured = MeasurementSettings(cutoffs=sampling.cutoffs, seed=sampling.seed)
     measurement = measure_retrieval(distances, relevance, measured, self_columns=rows)
@@ -167,7 +180,7 @@ def _describe(
         method_settings=subject.method_settings,
         num_bits=labelled.codes.num_bits,
         num_tables=1,
-        ranking="hamming",
+        ranking=subject.ranking,
         seed=sampling.seed,
         num_database=len(labelled.codes),
         num_queries=len(rows),

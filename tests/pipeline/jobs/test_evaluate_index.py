@@ -7,6 +7,7 @@ import pytest
 from operators.binary_codes import BinaryCodes
 from operators.features.pixel_features import PixelFeatures
 from operators.hashers.iterative_quantization import IterativeQuantization
+from operators.hashers.product_quantization import ProductQuantization
 from operators.metrics.relevance import same_label
 from operators.models.hashing_model import HashingModel
 from pipeline.errors import ModelMismatch, ObjectNotFound, UnknownName, UsageError
@@ -68,6 +69,31 @@ def test_the_order_of_rows_changes_nothing() -> None:
     reports = [evaluate_codes(codes, SUBJECT, sampling) for codes in (labelled, shuffled)]
     assert reports[0].measurement == reports[1].measurement
     assert reports[0].run.num_queries == 20
+
+
+def test_quantized_codes_are_compared_by_what_they_stand_for() -> None:
+    rows = np.random.default_rng(0).standard_normal((300, 8)).astype(np.float32)
+    quantizer = ProductQuantization(num_bits=16, seed=0)
+    quantizer.fit(rows)
+    codes = quantizer.encode(rows)
+    labelled = LabelledCodes(
+        codes=codes,
+        ids=np.arange(300),
+        labels=["left" if row[0] < 0 else "right" for row in rows],
+        keys=[f"{row}.jpg" for row in range(300)],
+        uris=[f"/photos/{row}.jpg" for row in range(300)],
+    )
+    report = evaluate_codes(labelled, replace(SUBJECT, method="pq", quantizer=quantizer), IndexSampling())
+    decoded = quantizer.reconstruct(codes)
+    precisions = []
+    for item in range(300):
+        distances = np.square(decoded - decoded[item]).sum(axis=1)
+        distances[item] = np.inf
+        nearest = np.argsort(distances, kind="stable")[:10]
+        precisions.append(np.mean([labelled.labels[near] == labelled.labels[item] for near in nearest]))
+    assert report.run.ranking == "symmetric"
+    assert report.metrics["precision_at_10"] == pytest.approx(np.mean(precisions), abs=2e-3)  # ties of equal codes
+    assert "precision_radius_2" not in report.metrics
 
 
 def test_items_without_a_label_are_left_out_and_counted() -> None:
