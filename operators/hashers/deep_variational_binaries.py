@@ -18,6 +18,8 @@ from operators.networks.variational_networks import VariationalNetworks
 from operators.quantization.feature_rows import check_feature_rows
 from operators.quantization.k_means import k_means
 from operators.training.batch_order import shuffled_batches
+from operators.training.nearest_items import nearest_items
+from operators.training.neighbor_walks import walk_affinity, walk_profiles
 from operators.training.network_run import Losses, NetworkRun, RunPlan, feature_tensor
 from operators.training.training_run import TrainingRun
 from operators.training.variational_losses import (
@@ -29,6 +31,8 @@ from operators.training.variational_losses import (
 )
 from operators.training.workers import ALONE, Workers
 
+_PROFILE_WIDTH = 64
+
 
 @dataclass(frozen=True, kw_only=True)
 class DeepVariationalSettings(MethodSettings):
@@ -37,10 +41,11 @@ class DeepVariationalSettings(MethodSettings):
     Fashion-MNIST (HOG). Much more weight on H3 than on H2 makes all codes alike, much less leaves no neighbourhood.
 
     `manifold`: "laplacian" (H3 with the sign that draws neighbours together), "printed" (as published, which drives
-    them apart) or "none". `affinity`: "knn" (`num_neighbors` nearest of the batch) or "gaussian" (`temperature`; the
-    printed 1e-3 makes it the identity). `posterior_input`: "sign" (published, straight-through) or "real" (released).
-    `encoding`: "sampled" (mean over `num_samples` draws) or "mean" (z at its mean). The centre loss and H2 can be left
-    out by `centres` false and `decorrelation` 0.
+    them apart) or "none". `affinity`: "walks" (how much walks of `num_steps` steps from two items meet, over the graph
+    of all items and their `num_neighbors` nearest), "knn" (`num_neighbors` nearest of the batch) or "gaussian"
+    (`temperature`; the printed 1e-3 makes it the identity). `posterior_input`: "sign" (published, straight-through) or
+    "real" (released). `encoding`: "sampled" (mean over `num_samples` draws) or "mean" (z at its mean). The centre loss
+    and H2 can be left out by `centres` false and `decorrelation` 0.
     """
 
     num_epochs: int = whole(10, minimum=1, maximum=100_000)
@@ -55,19 +60,26 @@ class DeepVariationalSettings(MethodSettings):
     decorrelation: float = number(0.3, minimum=0, maximum=1e6)
     manifold: str = choice("laplacian", "laplacian", "printed", "none")
     manifold_weight: float = number(1.0, minimum=0, maximum=1e6)
-    affinity: str = choice("knn", "knn", "gaussian")
-    num_neighbors: int = whole(10, minimum=1, maximum=100_000)
+    affinity: str = choice("walks", "walks", "knn", "gaussian")
+    num_neighbors: int = whole(25, minimum=1, maximum=100_000)
+    num_steps: int = whole(8, minimum=1, maximum=1024)
     temperature: float = number(0.001, minimum=1e-12, maximum=1e6)
     posterior_input: str = choice("sign", "sign", "real")
     encoding: str = choice("sampled", "sampled", "mean")
     num_samples: int = whole(10, minimum=1, maximum=10_000)
+
+    @property
+    def walks(self) -> bool:
+        """Whether walks over the graph of neighbours are needed."""
+        return self.affinity == "walks" and self.manifold != "none"
 
 
 class DeepVariationalBinaries(NetworkHasher[DeepVariationalSettings]):
     """Bits are the signs of a generator g(x, z) with z from a learned prior p(z | x), whose mean is drawn to the
     nearest of a few anchors (k-means centres of the principal components of the length-1 features).
 
-    Without labels. Cost: three small networks per item and epoch, one k-means before.
+    Without labels. Cost: three small networks per item and epoch; before, one k-means, and with the affinity "walks"
+    the exact neighbours of all items, O(num_items^2).
     """
 
     method: ClassVar[str] = "dvb"
@@ -93,6 +105,9 @@ class DeepVariationalBinaries(NetworkHasher[DeepVariationalSettings]):
         if len(features) < self._settings.num_centres:
             given = str(self._settings.num_centres)
             raise InvalidSetting("dvb.num_centres", given, f"at most {len(features)}, the items to learn from")
+        if self._settings.walks and len(features) <= self._settings.num_neighbors:
+            given = str(self._settings.num_neighbors)
+            raise InvalidSetting("dvb.num_neighbors", given, f"fewer than {len(features)}, the items to learn from")
         return _VariationalRun(self, features, workers)
 
 
@@ -108,6 +123,7 @@ class _VariationalRun(NetworkRun):
         self._hasher, self._settings, self._networks = hasher, settings, network
         self._features = feature_tensor(features)
         self._anchors = torch.from_numpy(nearest_anchors(features, settings))
+        self._profiles = torch.from_numpy(_walk_profiles(features, settings)) if settings.walks else torch.zeros(0)
 
     def batches(self, epoch: int, rng: np.random.Generator) -> Iterable[NDArray[np.int64]]:
         return shuffled_batches(len(self._features), self._settings.batch_size, rng)
@@ -127,7 +143,7 @@ class _VariationalRun(NetworkRun):
             "centre": (prior[0] - self._anchors[rows].to(device)).square().sum(dim=1).mean(),
             "quantization": quantization_loss(codes),
             "decorrelation": decorrelation_loss(codes),
-            "manifold": self._manifold(batch, codes),
+            "manifold": manifold_loss(codes, self._affinity(rows, batch)),
         }
         weights = self._weights()
         loss = torch.stack([weights[name] * value for name, value in parts.items()]).sum()
@@ -144,14 +160,23 @@ class _VariationalRun(NetworkRun):
             "manifold": signs[settings.manifold] * settings.manifold_weight,
         }
 
-    def _manifold(self, batch: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+    def _affinity(self, rows: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
         settings = self._settings
-        rows = torch.nn.functional.normalize(batch, dim=1)
+        if settings.walks:
+            return walk_affinity(self._profiles[rows].to(batch.device))
+        lengthless = torch.nn.functional.normalize(batch, dim=1)
         num_neighbors = settings.num_neighbors if settings.affinity == "knn" else None
-        return manifold_loss(codes, batch_affinity(rows, num_neighbors=num_neighbors, temperature=settings.temperature))
+        return batch_affinity(lengthless, num_neighbors=num_neighbors, temperature=settings.temperature)
 
     def publish(self) -> None:
         self._hasher.take_network(self.module, self._features.shape[1])
+
+
+def _walk_profiles(features: NDArray[np.float32], settings: DeepVariationalSettings) -> NDArray[np.float32]:
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    neighbors = nearest_items(features / np.maximum(lengths, 1e-12), settings.num_neighbors)
+    rng = np.random.default_rng(settings.seed)
+    return walk_profiles(neighbors, num_steps=settings.num_steps, width=_PROFILE_WIDTH, rng=rng)
 
 
 def nearest_anchors(features: NDArray[np.float32], settings: DeepVariationalSettings) -> NDArray[np.float32]:

@@ -41,6 +41,12 @@ def walk_profiles(
     return torch.nn.functional.normalize(rows, dim=1, eps=1e-300).float().numpy()
 
 
+def walk_affinity(profiles: torch.Tensor) -> torch.Tensor:
+    """Of a batch of rows of `walk_profiles`: their inner products, negative ones cut off, `(batch, batch)` with a zero
+    diagonal."""
+    return (profiles @ profiles.T).clamp(min=0).fill_diagonal_(0)
+
+
 def _edges_both_ways(neighbors: NDArray[np.int64]) -> torch.Tensor:
     """Sparse float64 `(num_items, num_items)`: how many edges join two items, 0 to 2."""
     num_items, num_neighbors = neighbors.shape
