@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.binary_codes import BinaryCodes
+from operators.errors import InvalidSetting
 from operators.hashers.hasher import CodeKind, Hasher
 from operators.quantization.lookup_tables import LookupTables
 
@@ -31,6 +32,17 @@ class Quantizer(Hasher):
     @abstractmethod
     def lookup_tables_of(self, codes: BinaryCodes) -> LookupTables:
         """Tables of items of which only the code is known (symmetric distance). Raises `NotFitted`, `ShapeMismatch`."""
+
+    @property
+    def training_vectors(self) -> NDArray[np.float32] | None:
+        """Of an ablation that quantizes nothing: real vectors learned for the items given to `fit`, float32
+        `(num_items, width)`, met by `query_vectors` in inner products; an upper bound, not an index. Else None."""
+        return None
+
+    def query_vectors(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What `training_vectors` are to be met with, float32 `(num_queries, width)`. Raises `InvalidSetting` where
+        there are none."""
+        raise InvalidSetting(f"{self.method} vectors", "none", "an ablation that quantizes nothing")
 
     @abstractmethod
     def reconstruct(self, codes: BinaryCodes) -> NDArray[np.float32]:

@@ -73,10 +73,11 @@ class SimilarityPreservingQuantization(NetworkHasher[SimilarityQuantizationSetti
 
     @property
     def training_vectors(self) -> NDArray[np.float32] | None:
-        """With the ablation "nQ", which quantizes nothing: the learned vectors of the items given to `fit`, float32
-        `(num_items, width)`, scored by inner product with `outputs` of a query: an upper bound, not an index. Else
-        None. Known after `fit` until the process ends; no part of the state."""
+        """With the ablation "nQ". Known after `fit` until the process ends; no part of the state."""
         return self._training_vectors
+
+    def query_vectors(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self.outputs(features)
 
     @property
     def training_codes(self) -> BinaryCodes | None:

@@ -43,14 +43,17 @@ def evaluate(
     ranking: Annotated[
         str | None,
         typer.Option(
-            "--ranking", help="hamming, summed, collisions, rerank, asymmetric or symmetric; default: by method."
+            "--ranking",
+            help="hamming, summed, collisions, rerank, asymmetric, symmetric or unquantized; default: by method.",
         ),
     ] = None,
     database: Annotated[
         str,
         typer.Option("--database", help="Codes of the database: encoded, or learned (as the method found them)."),
     ] = "encoded",
-    features: Annotated[str, typer.Option("--features", "-f", help="hog, hog-pixels, gist, pixels or backbone.")] = "hog",
+    features: Annotated[
+        str, typer.Option("--features", "-f", help="hog, hog-pixels, gist, pixels or backbone.")
+    ] = "hog",
     feature_set: Annotated[list[str] | None, typer.Option("--feature-set", help="Setting, as side=28.")] = None,
     method_set: Annotated[
         list[str] | None,

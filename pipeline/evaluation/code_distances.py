@@ -17,7 +17,7 @@ from operators.quantization.lookup_tables import LookupTables
 from operators.search.table_collisions import TableCollisionScan
 from pipeline.errors import UsageError
 
-Ranking = Literal["hamming", "summed", "collisions", "rerank", "asymmetric", "symmetric"]
+Ranking = Literal["hamming", "summed", "collisions", "rerank", "asymmetric", "symmetric", "unquantized"]
 RowDistances = NDArray[np.unsignedinteger] | NDArray[np.float32]
 
 
@@ -69,6 +69,16 @@ def table_distances(tables: LookupTables, database: BinaryCodes) -> CodeDistance
     return CodeDistances(
         rows=lambda block: asymmetric_distances(tables[block], columns),
         num_queries=len(tables),
+        num_database=len(database),
+        num_distances=None,
+    )
+
+
+def vector_distances(queries: NDArray[np.float32], database: NDArray[np.float32]) -> CodeDistances:
+    """`unquantized`: negative inner products of real vectors, `(num_queries, width)` and `(num_database, width)`."""
+    return CodeDistances(
+        rows=lambda block: -(queries[block] @ database.T),
+        num_queries=len(queries),
         num_database=len(database),
         num_distances=None,
     )

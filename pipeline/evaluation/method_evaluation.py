@@ -22,6 +22,7 @@ from pipeline.evaluation.code_distances import (
     code_distances,
     reranked_distances,
     table_distances,
+    vector_distances,
 )
 from pipeline.evaluation.label_relevance import relevance_of, training_labels
 from pipeline.evaluation.labelled_pictures import LabelledPictures
@@ -149,6 +150,8 @@ class MethodEvaluation:
         run, hasher, features = fitted.run, fitted.hasher, self._queries.features
         ranking = run.ranking_of(hasher)
         if isinstance(hasher, Quantizer):
+            if ranking == "unquantized":
+                return vector_distances(hasher.query_vectors(features), self._training_vectors(hasher))
             asymmetric = ranking == "asymmetric"
             tables = hasher.lookup_tables(features) if asymmetric else hasher.lookup_tables_of(hasher.encode(features))
             return table_distances(tables, database)
@@ -158,6 +161,15 @@ class MethodEvaluation:
             answering = RerankedSide(codes=database, features=self._database.features)
             return reranked_distances(asked, answering, run.num_tables)
         return code_distances(queries, database, ranking, run.num_tables)
+
+    def _training_vectors(self, hasher: Quantizer) -> NDArray[np.float32]:
+        vectors = hasher.training_vectors
+        if vectors is None or self._training is not self._database:
+            raise UsageError(
+                f"ranking unquantized: expected a method that learns real vectors for the database (spdaq with "
+                f"variant=nQ, trained on the database), got {hasher.method}; use another ranking"
+            )
+        return vectors
 
     def _describe(self, fitted: FittedMethod) -> RunDescription:
         return RunDescription(

@@ -17,7 +17,8 @@ from pipeline.evaluation.retrieval_report import DatabaseCodes
 class MethodRun:
     """`num_bits` counts bits per table; `settings` go to the hasher (`center` of lsh, …).
 
-    `ranking` defaults to `hamming` for one table, `collisions` for several, and `asymmetric` for quantized codes.
+    `ranking` defaults to `hamming` for one table, `collisions` for several, and `asymmetric` for quantized codes;
+    `unquantized` ranks by the real vectors that an ablation of spdaq has in place of codes.
     `database`: its codes are "encoded" as any others are, or "learned": those the method found for its training items.
     """
 
@@ -33,7 +34,7 @@ class MethodRun:
         quantized = hasher.code_kind == "quantized"
         default: Ranking = "asymmetric" if quantized else "hamming" if self.num_tables == 1 else "collisions"
         chosen = self.ranking or default
-        if quantized != (chosen in ("asymmetric", "symmetric")):
+        if quantized != (chosen in ("asymmetric", "symmetric", "unquantized")):
             raise UsageError(f"ranking {chosen} does not go with the {hasher.code_kind} codes of {self.method}")
         return chosen
 

@@ -1,9 +1,11 @@
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from operators.features.feature_extractor import Json
 from operators.features.feature_registry import create_features
 from pipeline.errors import UsageError
 from pipeline.evaluation.class_folder import ClassFolder
@@ -56,6 +58,24 @@ def test_methods_learn_from_the_training_set_where_there_is_one() -> None:
     assert not apart.offers_learned_codes(fitted[1])
     with pytest.raises(UsageError, match="training set, which is not the database"):
         apart.measure(fitted[1], MeasurementSettings(), GallerySettings())
+
+
+def test_real_vectors_of_an_ablation_are_ranked_by_inner_products() -> None:
+    whole = _evaluation(ProtocolData(database=_pictures(40), queries=_pictures(6)))
+    settings: dict[str, Json] = {
+        "network": "mlp",
+        "num_epochs": 6,
+        "batch_size": 10,
+        "num_sampled": 40,
+        "variant": "nQ",
+    }
+    run = MethodRun(method="spdaq", num_bits=8, settings=settings, ranking="unquantized")
+    assert _measure(whole, run) > 0.9
+    apart = _evaluation(ProtocolData(database=_pictures(40), queries=_pictures(6), training=_pictures(20)))
+    with pytest.raises(UsageError, match="trained on the database"):
+        _measure(apart, run)
+    with pytest.raises(UsageError, match="got spdaq; use another ranking"):
+        _measure(whole, replace(run, settings={**settings, "variant": "full"}))
 
 
 def test_several_labels_per_picture_teach_too() -> None:
