@@ -9,14 +9,19 @@ class Settings(MethodSettings):
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from operators.errors import InvalidSetting
 from operators.features.feature_extractor import Json
-from operators.features.setting_checks import require_bool, require_choice, require_int, require_names
+from operators.features.setting_checks import (
+    require_bool,
+    require_choice,
+    require_int,
+    require_names,
+    require_number,
+)
 
 _CHECK = "check"
 MAX_SEED = 2**53
@@ -36,7 +41,7 @@ def whole(default: int | None = None, *, minimum: int, maximum: int) -> Any:
 
 def number(default: float | None = None, *, minimum: float, maximum: float) -> Any:
     """A finite number in range; without a default it must be given."""
-    return _field(default, lambda name, value: _require_number(name, value, minimum, maximum))
+    return _field(default, lambda name, value: require_number(name, value, minimum=minimum, maximum=maximum))
 
 
 def choice(default: str, *choices: str) -> Any:
@@ -76,10 +81,3 @@ def restored_settings(method: str, kind: type[Settings], given: Mapping[str, Jso
     """As `checked_settings`, for stored settings: every one must be there. Raises `InvalidSetting`."""
     require_names(method, given, {field.name for field in dataclasses.fields(kind)})
     return checked_settings(method, kind, given)
-
-
-def _require_number(name: str, value: object, minimum: float, maximum: float) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(cast("float", value)) or not minimum <= cast("float", value) <= maximum:
-        raise InvalidSetting(name, repr(value), f"a number from {minimum:g} to {maximum:g}")
-    return float(cast("float", value))

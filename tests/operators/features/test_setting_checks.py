@@ -11,6 +11,7 @@ from operators.features.setting_checks import (
     require_choice,
     require_int,
     require_names,
+    require_number,
     require_text,
 )
 
@@ -21,6 +22,7 @@ class _Owner:
 
 def test_right_values_are_returned() -> None:
     assert require_int("side", 3, minimum=1, maximum=3) == 3
+    assert require_number("weight", 2, minimum=1, maximum=2.5) == 2.0
     assert require_bool("gray", False) is False
     assert require_text("folder", "x") == "x"
     assert require_choice("pooling", "cls", ("cls", "mean")) == "cls"
@@ -32,6 +34,12 @@ def test_right_values_are_returned() -> None:
 def test_int_out_of_range_or_of_another_type(value: object) -> None:
     with pytest.raises(InvalidSetting, match=r"hog.side = .*: expected a whole number from 1 to 3"):
         require_int("hog.side", value, minimum=1, maximum=3)
+
+
+@pytest.mark.parametrize("value", [0.5, 3, float("nan"), float("inf"), True, "2", None])
+def test_number_out_of_range_or_of_another_type(value: object) -> None:
+    with pytest.raises(InvalidSetting, match=r"weight = .*: expected a number from 1 to 2.5"):
+        require_number("weight", value, minimum=1, maximum=2.5)
 
 
 @pytest.mark.parametrize("value", [0, "true", None])
