@@ -1,9 +1,10 @@
 """Retrieval quality of the hashing and quantization methods on Fashion-MNIST, one group of them at a time.
 
-    python -m benchmarks.bench_methods --group dsh [--seeds 0 1 2] [--set num_epochs=10]
+    python -m benchmarks.bench_methods --group dsh [--seeds 0 1 2] [--set num_epochs=10 dsh.num_epochs=8]
 
 60,000 training pictures are the database and the training set, the 10,000 test pictures the queries; relevant means
-same class; mAP@10 is AP@10/hits, ap_all the whole ranking. Exits with 1 when a claim of `method_claims` does not hold.
+same class; mAP@10 is AP@10/hits, ap_all the whole ranking. A group may learn from a seeded sample of the training
+pictures, as if the labels of all others were hidden. Exits with 1 when a claim of `method_claims` does not hold.
 """
 
 from __future__ import annotations
@@ -15,10 +16,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
-import yaml
-
 from benchmarks.machine_facts import hardware_name
 from benchmarks.method_claims import GROUPS, Figures, MethodGroup
+from benchmarks.method_overrides import overrides_of, parsed_overrides
 from benchmarks.result_file import RESULTS_FOLDER, Measurement, measured_here
 from operators.features.feature_extractor import Json
 from pipeline.evaluation.retrieval_report import RetrievalReport
@@ -30,7 +30,7 @@ _UNITS = {"train_seconds": "s", "encode_seconds": "s", "distinct_codes": "1", "c
 
 @dataclass(frozen=True, kw_only=True)
 class MethodsRun:
-    """`overrides` are settings laid over those of every run (fewer epochs, …)."""
+    """`overrides` are settings laid over those of the runs (fewer epochs, …), see `overrides_of`."""
 
     seeds: tuple[int, ...] = (0, 1, 2)
     data_dir: str | None = None
@@ -51,6 +51,7 @@ def measure(group: MethodGroup, run: MethodsRun) -> dict[str, list[RetrievalRepo
                 data_dir=run.data_dir,
                 seed=seed,
                 max_queries=run.max_queries,
+                max_training=group.max_training,
                 headline=True,
                 num_gallery_queries=0,
             )
@@ -86,7 +87,7 @@ def unmet_claims(group: MethodGroup, figures: Mapping[str, Mapping[str, Sequence
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
-    overrides = {name: yaml.safe_load(value) for name, _, value in (pair.partition("=") for pair in options.set)}
+    overrides = parsed_overrides(options.set)
     run = MethodsRun(
         seeds=tuple(options.seeds), data_dir=options.data, max_queries=options.max_queries, overrides=overrides
     )
@@ -105,6 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "features": group.features,
             "seeds": list(run.seeds),
             "max_queries": run.max_queries,
+            "max_training": group.max_training,
             "overrides": dict(overrides),
             "runs": {name: _described(method_run) for name, method_run in group.runs.items()},
             "claims": [claim.text for claim in group.claims],
@@ -123,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _overridden(run: MethodRun, overrides: Mapping[str, Json]) -> MethodRun:
-    return replace(run, settings={**run.settings, **overrides})
+    return replace(run, settings={**run.settings, **overrides_of(run.method, overrides)})
 
 
 def _described(run: MethodRun) -> dict[str, Json]:
@@ -144,7 +146,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--group", choices=sorted(GROUPS), default="classic")
     parser.add_argument("--only", nargs="+", help="names of runs; claims are not looked at then")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--set", nargs="+", default=[], help="settings for every run, as num_epochs=10")
+    parser.add_argument("--set", nargs="+", default=[], help="settings, as num_epochs=10 or dsh.num_epochs=8")
     parser.add_argument("--data", help="folder with the IDX files (default: where the Debian package puts them)")
     parser.add_argument("--max-queries", type=int, help="a sample of the queries, for a quick look")
     parser.add_argument("--suffix", default="", help="added to the name of the result file")

@@ -137,9 +137,13 @@ class MethodEvaluation:
         return [self._database, self._queries, *apart]
 
     def _database_codes(self, fitted: FittedMethod) -> BinaryCodes:
+        hasher = fitted.hasher
+        if fitted.run.ranking == "unquantized" and isinstance(hasher, Quantizer):
+            vectors = np.ascontiguousarray(self._training_vectors(hasher))
+            return BinaryCodes(vectors.view(np.uint8), 32 * vectors.shape[1])  # all that there is to store
         if fitted.run.database == "encoded":
-            return fitted.hasher.encode(self._database.features)
-        learned = fitted.hasher.training_codes
+            return hasher.encode(self._database.features)
+        learned = hasher.training_codes
         if learned is None:
             raise UsageError(f"{fitted.run.method} learns no codes for its training items; use --database encoded")
         if self._training is not self._database:

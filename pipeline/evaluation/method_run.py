@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from operators.features.feature_extractor import Json
 from operators.hashers.hasher import Hasher
@@ -37,6 +37,10 @@ class MethodRun:
         if quantized != (chosen in ("asymmetric", "symmetric", "unquantized")):
             raise UsageError(f"ranking {chosen} does not go with the {hasher.code_kind} codes of {self.method}")
         return chosen
+
+    def learns_as(self, other: MethodRun) -> bool:
+        """Whether both learn the same, and differ at most in what is ranked then, and how."""
+        return replace(self, ranking=other.ranking, database=other.database) == other
 
     def hasher(self, seed: int) -> Hasher:
         """Raises `InvalidSetting` for an unknown method or setting (several tables are a setting of lsh)."""

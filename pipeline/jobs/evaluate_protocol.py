@@ -4,12 +4,17 @@ process."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from operators.features.feature_extractor import Json
 from operators.hashers.hasher import Hasher
 from pipeline.errors import MissingAccelerator, UsageError
-from pipeline.evaluation.method_evaluation import EvaluatedFeatures, MethodEvaluation, learns_by_epochs
+from pipeline.evaluation.method_evaluation import (
+    EvaluatedFeatures,
+    FittedMethod,
+    MethodEvaluation,
+    learns_by_epochs,
+)
 from pipeline.evaluation.method_run import MethodRun as MethodRun
 from pipeline.evaluation.neighbour_gallery import GallerySettings
 from pipeline.evaluation.protocol_registry import create_protocol
@@ -80,8 +85,10 @@ class EvaluateProtocolSettings:
 
 
 def evaluate_protocol(settings: EvaluateProtocolSettings) -> list[RetrievalReport]:
-    """One report per run, in order. Raises `UnknownName`, `UsageError`, `InvalidSetting` and `MissingAccelerator`
-    before the long work where possible."""
+    """One report per run, in order; runs in a row that learn the same are fitted once.
+
+    Raises `UnknownName`, `UsageError`, `InvalidSetting` and `MissingAccelerator` before the long work where possible.
+    """
     if not settings.runs:
         raise UsageError("evaluate needs at least one method")
     asked = settings.protocol_settings()
@@ -99,10 +106,14 @@ def evaluate_protocol(settings: EvaluateProtocolSettings) -> list[RetrievalRepor
         cutoffs=settings.cutoffs or protocol.cutoffs, seed=settings.seed, headline=settings.headline
     )
     gallery = GallerySettings(num_queries=settings.num_gallery_queries, seed=settings.seed)
-    return [
-        evaluation.measure(evaluation.fit(run, hasher, settings.seed), measured, gallery)
-        for run, hasher in zip(settings.runs, hashers, strict=True)
-    ]
+    reports: list[RetrievalReport] = []
+    fitted: FittedMethod | None = None
+    for run, hasher in zip(settings.runs, hashers, strict=True):
+        if fitted is None or not fitted.run.learns_as(run):
+            fitted = evaluation.fit(run, hasher, settings.seed)
+        fitted = replace(fitted, run=run)
+        reports.append(evaluation.measure(fitted, measured, gallery))
+    return reports
 
 
 def device_for(hashers: Iterable[Hasher | type[Hasher]], asked: str) -> str:

@@ -7,6 +7,7 @@ from PIL import Image
 
 from operators.features.feature_extractor import Json
 from operators.features.feature_registry import create_features
+from operators.hashers.quantizer import Quantizer
 from pipeline.errors import UsageError
 from pipeline.evaluation.class_folder import ClassFolder
 from pipeline.evaluation.labelled_pictures import LabelledPictures
@@ -71,6 +72,12 @@ def test_real_vectors_of_an_ablation_are_ranked_by_inner_products() -> None:
     }
     run = MethodRun(method="spdaq", num_bits=8, settings=settings, ranking="unquantized")
     assert _measure(whole, run) > 0.9
+    fitted = whole.fit(run, run.hasher(0), 0)
+    health = whole.measure(fitted, MeasurementSettings(), GallerySettings(num_queries=0)).code_health
+    assert isinstance(fitted.hasher, Quantizer)
+    assert fitted.hasher.training_vectors is not None
+    num_distinct = len(np.unique(fitted.hasher.training_vectors, axis=0))
+    assert (health.num_bits, health.num_distinct_codes) == (32 * fitted.hasher.training_vectors.shape[1], num_distinct)
     apart = _evaluation(ProtocolData(database=_pictures(40), queries=_pictures(6), training=_pictures(20)))
     with pytest.raises(UsageError, match="trained on the database"):
         _measure(apart, run)

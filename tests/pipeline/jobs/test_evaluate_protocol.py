@@ -9,6 +9,7 @@ from PIL import Image
 
 from operators.errors import InvalidSetting
 from operators.features.feature_extractor import Json
+from operators.hashers.hasher import Hasher
 from pipeline.errors import MissingAccelerator, UnknownName, UsageError
 from pipeline.evaluation import method_evaluation, picture_features
 from pipeline.jobs.evaluate_protocol import EvaluateProtocolSettings, MethodRun, evaluate_protocol
@@ -101,6 +102,33 @@ def test_features_are_computed_once_for_all_runs(class_folder: Path, monkeypatch
     monkeypatch.setattr(method_evaluation, "extract_features", counted)
     evaluate_protocol(_settings(class_folder, *(MethodRun(method="lsh", num_bits=bits) for bits in (8, 16, 32))))
     assert len(calls) == 2  # database and queries
+
+
+def test_runs_in_a_row_that_learn_the_same_are_fitted_once(class_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fits: list[MethodRun] = []
+    fit = method_evaluation.MethodEvaluation.fit
+
+    def counted(
+        evaluation: method_evaluation.MethodEvaluation, run: MethodRun, hasher: Hasher, seed: int
+    ) -> method_evaluation.FittedMethod:
+        fits.append(run)
+        return fit(evaluation, run, hasher, seed)
+
+    monkeypatch.setattr(method_evaluation.MethodEvaluation, "fit", counted)
+    learned = MethodRun(method="spdaq", num_bits=16, settings=_LEARNED, database="learned")
+    encoded, other = replace(learned, database="encoded"), replace(learned, num_bits=8)
+    runs = (learned, encoded, replace(encoded, ranking="symmetric"), other)
+    reports = evaluate_protocol(_settings(class_folder, *runs))
+    assert fits == [learned, other]
+    described = [(report.run.database, report.run.ranking, report.run.num_bits) for report in reports]
+    assert described == [
+        ("learned", "asymmetric", 16),
+        ("encoded", "asymmetric", 16),
+        ("encoded", "symmetric", 16),
+        ("learned", "asymmetric", 8),
+    ]
+    (alone,) = evaluate_protocol(_settings(class_folder, encoded))
+    assert reports[1].measurement == alone.measurement
 
 
 def test_a_broken_picture_is_counted_and_left_out(class_folder: Path) -> None:
