@@ -76,8 +76,9 @@ def test_a_new_item_gets_the_sign_of_its_centred_projection() -> None:
     hasher = _hasher("aphash")
     hasher.fit(features)
     queries, tensors = _clusters(seed=1)[0], hasher.tensors()
-    np.testing.assert_allclose(tensors["mean"], features.mean(axis=0, dtype=np.float64), rtol=1e-5)
-    values = (queries.astype(np.float64) - tensors["mean"]) @ tensors["projection"]
+    mean, projection = (np.asarray(tensors[name], np.float64) for name in ("mean", "projection"))
+    np.testing.assert_allclose(mean, features.mean(axis=0, dtype=np.float64), rtol=1e-5)
+    values = (queries.astype(np.float64) - mean) @ projection
     np.testing.assert_array_equal(hasher.encode(queries).to_bits(), values >= 0)
 
 

@@ -15,7 +15,7 @@ def _features(num_items: int = 150, seed: int = 0) -> np.ndarray:
 
 def _fitted() -> KernelAnchorProbabilityHashing:
     hasher = KernelAnchorProbabilityHashing(
-        num_bits=6, num_anchors=_NUM_ANCHORS, neighbor_share=0.2, num_epochs=8, ridge=_RIDGE
+        num_bits=6, seed=0, num_anchors=_NUM_ANCHORS, neighbor_share=0.2, num_epochs=8, ridge=_RIDGE
     )
     hasher.fit(_features())
     return hasher
