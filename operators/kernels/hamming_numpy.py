@@ -14,8 +14,16 @@ def word_columns(packed: NDArray[np.uint8]) -> Words:
     `packed`: uint8 `(num_items, num_bytes)`. Returns unsigned `(num_words, num_items)`: the narrowest of 1, 2, 4 and 8
     byte words that holds a code, or several 8 byte words; missing bytes are zero, so distances do not change.
     """
+    return _columns(packed, next((size for size in (1, 2, 4) if packed.shape[1] <= size), 8))
+
+
+def long_word_columns(packed: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """As `word_columns`, in 8 byte words whatever the width; a view of the codes where one word holds them."""
+    return _columns(packed, 8).astype(np.uint64, copy=False)
+
+
+def _columns(packed: NDArray[np.uint8], word_bytes: int) -> Words:
     num_items, num_bytes = packed.shape
-    word_bytes = next((size for size in (1, 2, 4) if num_bytes <= size), 8)
     num_words = -(-num_bytes // word_bytes)
     if num_words * word_bytes != num_bytes:
         padded = np.zeros((num_items, num_words * word_bytes), np.uint8)

@@ -37,6 +37,19 @@ class PairScan(ABC):
     def distances(self, queries: slice, codes: Columns) -> NDArray[np.unsignedinteger]:
         """Distances `(num_queries, num_codes)` of these queries to codes that `load_codes` gave."""
 
+    def nearest(self, k: int, below: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The `k` nearest codes of each query, 1 <= k <= `num_codes`; only those nearer than `below`, when it is given.
+
+        Distances (as whole numbers) and positions int64 `(num_queries, at most k)` by distance, then position; counts
+        int64 `(num_queries,)`. Entries past a row's count are meaningless."""
+        smallest = SmallestK(self.num_queries, k, self.position_bits)
+        for block in scan_blocks(self, min_block_codes=k):
+            smallest.feed(block.first_query, block.distances, block.first_code)
+        distances, positions, counts = smallest.sorted_entries()
+        if below is not None:
+            counts = np.minimum(counts, (distances < below).sum(axis=1))
+        return distances, positions, counts
+
     def decode(self, distances: NDArray[np.int64]) -> Distances:
         """The distances that the whole numbers of a block stand for: themselves, where distances count."""
         return distances.astype(np.int32)
@@ -73,13 +86,7 @@ def rank_nearest(scan: PairScan, ids: NDArray[np.int64], *, k: int, below: int |
     Of `ids` (ascending with the code position) it reads the winners only. Raises `InvalidSetting` for a bad `k`.
     """
     check_k(k)
-    kept = min(k, scan.num_codes)
-    smallest = SmallestK(scan.num_queries, kept, scan.position_bits)
-    for block in scan_blocks(scan, min_block_codes=kept):
-        smallest.feed(block.first_query, block.distances, block.first_code)
-    distances, positions, counts = smallest.sorted_entries()
-    if below is not None:
-        counts = np.minimum(counts, (distances < below).sum(axis=1))
+    distances, positions, counts = scan.nearest(min(k, scan.num_codes), below)
     return rank_positions(scan.decode(distances), positions, counts, ids, k=k)
 
 

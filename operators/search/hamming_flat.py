@@ -7,22 +7,44 @@ from numpy.typing import NDArray
 
 from operators.binary_codes import BinaryCodes
 from operators.errors import InvalidSetting, ShapeMismatch
-from operators.kernels.hamming_numpy import hamming_distances, word_columns
+from operators.kernels.hamming_numpy import hamming_distances, long_word_columns, word_columns
 from operators.kernels.smallest_k import composite_keys, split_keys
 from operators.ranked_neighbors import RankedNeighbors
 from operators.search.block_scan import Columns, PairScan, check_ids, rank_nearest, rank_positions, scan_blocks
 
+# Up to here numpy is done before the compiled scan is imported.
+_FEW_PAIRS = 2**22
+_BLOCK_WORDS = 2**20
+
 
 class HammingScan(PairScan):
-    """Pairs of codes and queries of one width; raises `ShapeMismatch` for two."""
+    """Pairs of codes and queries of one width; raises `ShapeMismatch` for two.
+
+    Many pairs go through the compiled `NearestScan`, few through numpy, with the same answer.
+    """
 
     def __init__(self, codes: BinaryCodes, queries: BinaryCodes) -> None:
         if codes.num_bits != queries.num_bits:
             raise ShapeMismatch("query codes", f"{queries.num_bits} bits", f"{codes.num_bits} bits")
         self.num_codes = len(codes)
         self.num_queries = len(queries)
+        self._num_bits = codes.num_bits
         self._packed = codes.packed
+        self._query_packed = queries.packed
         self._query_columns = word_columns(queries.packed)
+
+    def nearest(self, k: int, below: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        if self.num_queries * self.num_codes <= _FEW_PAIRS:
+            return super().nearest(k, below)
+        # Here, because the import takes half a second.
+        from operators.kernels.nearest_scan import NearestScan
+
+        queries = np.ascontiguousarray(long_word_columns(self._query_packed).T)
+        scan = NearestScan(queries, k=k, num_bits=self._num_bits, below=below)
+        block_codes = max(1, _BLOCK_WORDS // queries.shape[1])
+        for start in range(0, self.num_codes, block_codes):
+            scan.feed(long_word_columns(self._packed[start : start + block_codes]), start)
+        return scan.sorted_entries()
 
     def load_codes(self, rows: slice) -> Columns:
         return word_columns(self._packed[rows])

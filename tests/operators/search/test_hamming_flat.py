@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from operators.binary_codes import BinaryCodes
 from operators.errors import InvalidSetting, ShapeMismatch
 from operators.ranked_neighbors import PAD_DISTANCE, PAD_ID
-from operators.search import block_scan
+from operators.search import block_scan, hamming_flat
 from operators.search.hamming_flat import search_flat, search_radius
 from tests.oracles import hamming_by_bits, rank_everything, rankings_of
 
@@ -48,6 +48,26 @@ def test_equals_oracle_with_ties(num_bits: int, num_codes: int, k: int, seed: in
     radius = int(rng.integers(0, num_bits + 1))
     within = [[pair for pair in ranking if pair[0] <= radius] for ranking in everything]
     assert rankings_of(search_radius(codes, ids, queries, radius=radius)) == within
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    num_bits=st.one_of(st.integers(1, 140), st.sampled_from([256, 512, 4096])),
+    num_codes=st.integers(1, 300),
+    k=st.integers(1, 350),
+    seed=st.integers(0, 2**32),
+)
+def test_the_compiled_scan_answers_as_numpy_does(num_bits: int, num_codes: int, k: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    codes, queries, ids = tied_codes(rng, num_codes, num_bits), tied_codes(rng, 3, num_bits), sparse_ids(rng, num_codes)
+    answers = []
+    for few_pairs in (0, 2**62):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(hamming_flat, "_FEW_PAIRS", few_pairs)
+            patched.setattr(hamming_flat, "_BLOCK_WORDS", 100)
+            answers.append(search_flat(codes, ids, queries, k=k))
+    for name in ("distances", "ids", "counts"):
+        np.testing.assert_array_equal(getattr(answers[0], name), getattr(answers[1], name))
 
 
 @pytest.mark.parametrize("k", [1, 7, 900, 5000])

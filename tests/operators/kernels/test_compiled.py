@@ -1,0 +1,46 @@
+"""Compiled functions are kept between processes, and work where nothing can be kept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from operators.kernels.compiled import compiled
+
+_SCAN = """
+from operators.kernels.nearest_scan import NearestScan
+import numpy as np
+scan = NearestScan(np.zeros((1, 1), np.uint64), k=1, num_bits=64)
+scan.feed(np.full((1, 70), 7, np.uint64), 0)
+print(scan.sorted_entries()[0].tolist())
+"""
+
+
+def _run(cache: str) -> str:
+    environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
+    finished = subprocess.run(
+        [sys.executable, "-c", _SCAN], env=environment, capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
+
+
+def test_a_function_computes_what_it_says() -> None:
+    def double(number: int) -> int:
+        return 2 * number
+
+    assert compiled(double)(21) == 42
+
+
+def test_machine_code_is_kept_for_the_next_process(tmp_path: Path) -> None:
+    assert _run(str(tmp_path)) == "[[3]]\n"
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nbc")}
+    assert kept
+    assert _run(str(tmp_path)) == "[[3]]\n"
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nbc")} == kept
+
+
+def test_without_a_place_to_keep_it_the_scan_still_answers() -> None:
+    assert _run("/proc/no-such-folder") == "[[3]]\n"
