@@ -66,9 +66,19 @@ def lsh_group() -> MethodGroup:
 
 
 def dsh_group() -> MethodGroup:
-    """The published DSH with the paper's network, against the best published figures."""
+    """The published DSH with the paper's network, against the best published figures; SPDAQ in half of its time."""
+    runs = _runs(("dsh",), (8, 12, 16))
+    short = {"num_epochs": 3}
+    runs["spdaq_16_short"] = MethodRun(method="spdaq", num_bits=16, database="learned", settings=short)
     claims = tuple(at_least(f"dsh_{bits}", "map_at_10", f) for bits, f in ((8, 0.7305), (12, 0.7650), (16, 0.7801)))
-    return MethodGroup(features="pixels", runs=_runs(("dsh",), (8, 12, 16)), claims=claims)
+    sooner = Claim(
+        text="spdaq_16_short.map_at_10 >= dsh_16.map_at_10 in at most half of its train_seconds",
+        holds=lambda figures: (
+            figures["spdaq_16_short"]["map_at_10"] >= figures["dsh_16"]["map_at_10"]
+            and figures["spdaq_16_short"]["train_seconds"] <= 0.5 * figures["dsh_16"]["train_seconds"]
+        ),
+    )
+    return MethodGroup(features="pixels", runs=runs, claims=(*claims, sooner))
 
 
 def supervised_group() -> MethodGroup:
