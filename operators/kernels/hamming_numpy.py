@@ -14,15 +14,17 @@ def word_columns(packed: NDArray[np.uint8]) -> Words:
     `packed`: uint8 `(num_items, num_bytes)`. Returns unsigned `(num_words, num_items)`: the narrowest of 1, 2, 4 and 8
     byte words that holds a code, or several 8 byte words; missing bytes are zero, so distances do not change.
     """
-    return _columns(packed, next((size for size in (1, 2, 4) if packed.shape[1] <= size), 8))
+    word_bytes = next((size for size in (1, 2, 4) if packed.shape[1] <= size), 8)
+    return np.ascontiguousarray(_words(packed, word_bytes).T)
 
 
-def long_word_columns(packed: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """As `word_columns`, in 8 byte words whatever the width; a view of the codes where one word holds them."""
-    return _columns(packed, 8).astype(np.uint64, copy=False)
+def long_words(packed: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """uint64 `(num_items, num_words)`, missing bytes zero; a view of the codes where they fill their words."""
+    return _words(packed, 8).view(np.uint64)
 
 
-def _columns(packed: NDArray[np.uint8], word_bytes: int) -> Words:
+def _words(packed: NDArray[np.uint8], word_bytes: int) -> Words:
+    """Unsigned `(num_items, num_words)`."""
     num_items, num_bytes = packed.shape
     num_words = -(-num_bytes // word_bytes)
     if num_words * word_bytes != num_bytes:
@@ -30,7 +32,7 @@ def _columns(packed: NDArray[np.uint8], word_bytes: int) -> Words:
         padded[:, :num_bytes] = packed
         packed = padded
     words = np.ascontiguousarray(packed).view(np.dtype(f"u{word_bytes}"))
-    return np.ascontiguousarray(words.reshape(num_items, num_words).T)
+    return words.reshape(num_items, num_words)
 
 
 def hamming_distances(query_columns: Words, code_columns: Words) -> NDArray[np.unsignedinteger]:

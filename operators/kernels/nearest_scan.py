@@ -12,6 +12,8 @@ from operators.kernels.near_masks import CODES_PER_MASK, near_mask, popcount, tr
 from operators.kernels.smallest_k import POSITION_BITS, split_keys
 
 _TILE_WORDS = 4096  # 32 KiB of codes: they stay in the first cache while every query looks at them
+_LINE_WORDS = 8
+_MANY_QUERIES = 4
 _LEAST_CAPACITY = 256
 _NO_KEY = np.iinfo(np.int64).max
 _ONE = np.uint64(1)
@@ -52,11 +54,11 @@ class NearestScan:
             num_keys=np.zeros(num_queries, np.int64),
         )
 
-    def feed(self, planes: NDArray[np.uint64], first_position: int, allowed: NDArray[np.uint64] | None = None) -> None:
-        """Codes uint64 `(num_words, num_codes)`, contiguous, from `first_position` on. `allowed`: a bitmap of those
+    def feed(self, codes: NDArray[np.uint64], first_position: int, allowed: NDArray[np.uint64] | None = None) -> None:
+        """Codes uint64 `(num_codes, num_words)`, contiguous, from `first_position` on. `allowed`: a bitmap of those
         that may answer, bit j % 64 of word j // 64 for code j of the block. Other threads run meanwhile."""
         bitmap = np.empty(0, np.uint64) if allowed is None else allowed
-        _feed(planes, self._queries, self._width, first_position, bitmap, self._kept)
+        _feed(codes, self._queries, self._width, first_position, bitmap, self._kept)
 
     def sorted_entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Distances and positions int64 `(num_queries, most)` in order, and counts int64 `(num_queries,)`; entries past
@@ -72,26 +74,36 @@ class NearestScan:
 
 
 @compiled
-def _feed(planes: Any, queries: Any, width: Any, first_position: Any, allowed: Any, kept: Any) -> None:
-    num_words, num_codes = planes.shape
+def _feed(codes: Any, queries: Any, width: Any, first_position: Any, allowed: Any, kept: Any) -> None:
+    num_codes, num_words = codes.shape
     tile = max(CODES_PER_MASK, _TILE_WORDS // num_words // CODES_PER_MASK * CODES_PER_MASK)
-    codes, asked = planes.ctypes.data, queries.ctypes.data
+    spare = np.zeros(num_words * tile + _LINE_WORDS, np.uint64)
+    skipped = (-spare.ctypes.data // 8) % _LINE_WORDS  # a vector that starts a cache line is read at once
+    planes = spare[skipped : skipped + num_words * tile].reshape(num_words, tile)
+    asked = queries.ctypes.data
     for start in range(0, num_codes, tile):
+        count = min(tile, num_codes - start)
+        address = planes.ctypes.data
+        if num_words == 1 and count == tile and len(queries) < _MANY_QUERIES:
+            address = codes.ctypes.data + 8 * start  # one plane already, not worth a copy
+        else:
+            for place in range(count):
+                for word in range(num_words):
+                    planes[word, place] = codes[start + place, word]
         for query in range(len(queries)):
             bound = kept.bounds[query]
-            for place in range(start, min(start + tile, num_codes), CODES_PER_MASK):
-                if place + CODES_PER_MASK <= num_codes:
-                    mask = near_mask(codes + 8 * place, num_codes, asked + 8 * num_words * query, bound, width)
-                else:
-                    mask = (_ONE << np.uint64(num_codes - place)) - _ONE
+            for place in range(0, count, CODES_PER_MASK):
+                mask = near_mask(address + 8 * place, tile, asked + 8 * num_words * query, bound, width)
+                if place + CODES_PER_MASK > count:
+                    mask &= (_ONE << np.uint64(count - place)) - _ONE
                 if len(allowed) > 0:
-                    mask &= allowed[place // CODES_PER_MASK]
+                    mask &= allowed[(start + place) // CODES_PER_MASK]
                 while mask != 0:
-                    code = place + trailing_zeros(mask)
+                    code = start + place + trailing_zeros(mask)
                     mask &= mask - _ONE
                     distance = 0
                     for word in range(num_words):
-                        distance += popcount(planes[word, code] ^ queries[query, word])
+                        distance += popcount(codes[code, word] ^ queries[query, word])
                     if distance < bound:
                         bound = _keep(query, distance, first_position + code, kept)
 

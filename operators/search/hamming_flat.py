@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 from numpy.typing import NDArray
 
 from operators.binary_codes import BinaryCodes
 from operators.errors import InvalidSetting, ShapeMismatch
-from operators.kernels.hamming_numpy import hamming_distances, long_word_columns, word_columns
+from operators.kernels.hamming_numpy import hamming_distances, long_words, word_columns
 from operators.kernels.smallest_k import composite_keys, split_keys
 from operators.ranked_neighbors import RankedNeighbors
 from operators.search.block_scan import Columns, PairScan, check_ids, rank_nearest, rank_positions, scan_blocks
 
+_FEW_PAIRS = 2**16
 # Up to here numpy is done before the compiled scan is imported.
-_FEW_PAIRS = 2**22
+_FEW_PAIRS_BEFORE_IMPORT = 2**22
+_SCAN_MODULE = "operators.kernels.nearest_scan"
 _BLOCK_WORDS = 2**20
 
 
@@ -34,16 +38,17 @@ class HammingScan(PairScan):
         self._query_columns = word_columns(queries.packed)
 
     def nearest(self, k: int, below: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        if self.num_queries * self.num_codes <= _FEW_PAIRS:
+        few_pairs = _FEW_PAIRS if _SCAN_MODULE in sys.modules else _FEW_PAIRS_BEFORE_IMPORT
+        if self.num_queries * self.num_codes <= few_pairs:
             return super().nearest(k, below)
         # Here, because the import takes half a second.
         from operators.kernels.nearest_scan import NearestScan
 
-        queries = np.ascontiguousarray(long_word_columns(self._query_packed).T)
+        queries = long_words(self._query_packed)
         scan = NearestScan(queries, k=k, num_bits=self._num_bits, below=below)
         block_codes = max(1, _BLOCK_WORDS // queries.shape[1])
         for start in range(0, self.num_codes, block_codes):
-            scan.feed(long_word_columns(self._packed[start : start + block_codes]), start)
+            scan.feed(long_words(self._packed[start : start + block_codes]), start)
         return scan.sorted_entries()
 
     def load_codes(self, rows: slice) -> Columns:

@@ -13,7 +13,7 @@ _SCAN = """
 from operators.kernels.nearest_scan import NearestScan
 import numpy as np
 scan = NearestScan(np.zeros((1, 1), np.uint64), k=1, num_bits=64)
-scan.feed(np.full((1, 70), 7, np.uint64), 0)
+scan.feed(np.full((70, 1), 7, np.uint64), 0)
 print(scan.sorted_entries()[0].tolist())
 """
 

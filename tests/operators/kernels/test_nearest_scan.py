@@ -44,8 +44,7 @@ def _bitmap(allowed: np.ndarray) -> np.ndarray:
 
 def _feed_in_blocks(scan: NearestScan, codes: np.ndarray, cuts: list[int], allowed: np.ndarray | None) -> None:
     for start, stop in zip([0, *cuts], [*cuts, len(codes)], strict=True):
-        planes = np.ascontiguousarray(codes[start:stop].T)
-        scan.feed(planes, start, None if allowed is None else _bitmap(allowed[start:stop]))
+        scan.feed(codes[start:stop], start, None if allowed is None else _bitmap(allowed[start:stop]))
 
 
 @settings(max_examples=150, deadline=None)
@@ -87,8 +86,7 @@ def test_many_codes_and_queries_in_threads_at_once() -> None:
     rng = np.random.default_rng(1)
     codes, queries = rng.integers(0, 2**64, (40_000, 1), dtype=np.uint64), rng.integers(0, 2**64, (5, 1), np.uint64)
     scans = [NearestScan(queries, k=20, num_bits=64) for _ in range(3)]
-    planes = np.ascontiguousarray(codes.T)
-    threads = [threading.Thread(target=scan.feed, args=(planes, 0)) for scan in scans]
+    threads = [threading.Thread(target=scan.feed, args=(codes, 0)) for scan in scans]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -64,6 +64,7 @@ def test_the_compiled_scan_answers_as_numpy_does(num_bits: int, num_codes: int, 
     for few_pairs in (0, 2**62):
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(hamming_flat, "_FEW_PAIRS", few_pairs)
+            patched.setattr(hamming_flat, "_FEW_PAIRS_BEFORE_IMPORT", few_pairs)
             patched.setattr(hamming_flat, "_BLOCK_WORDS", 100)
             answers.append(search_flat(codes, ids, queries, k=k))
     for name in ("distances", "ids", "counts"):
