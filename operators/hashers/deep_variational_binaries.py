@@ -45,7 +45,8 @@ class DeepVariationalSettings(MethodSettings):
     of all items and their `num_neighbors` nearest), "knn" (`num_neighbors` nearest of the batch) or "gaussian"
     (`temperature`; the printed 1e-3 makes it the identity). `posterior_input`: "sign" (published, straight-through) or
     "real" (released). `encoding`: "sampled" (mean over `num_samples` draws) or "mean" (z at its mean). The centre loss
-    and H2 can be left out by `centres` false and `decorrelation` 0.
+    and H2 can be left out by `centres` false and `decorrelation` 0. Learns from at most `num_training` items: walks of
+    so few steps cover less of a class the more items there are.
     """
 
     num_epochs: int = whole(10, minimum=1, maximum=100_000)
@@ -67,6 +68,7 @@ class DeepVariationalSettings(MethodSettings):
     posterior_input: str = choice("sign", "sign", "real")
     encoding: str = choice("sampled", "sampled", "mean")
     num_samples: int = whole(10, minimum=1, maximum=10_000)
+    num_training: int = whole(20_000, minimum=2, maximum=100_000_000)
 
     @property
     def walks(self) -> bool:
@@ -102,6 +104,8 @@ class DeepVariationalBinaries(NetworkHasher[DeepVariationalSettings]):
         self, features: NDArray[np.float32], labels: NDArray[np.int64] | None = None, *, workers: Workers = ALONE
     ) -> TrainingRun:
         check_feature_rows(features)
+        order = np.random.default_rng(self._settings.seed).permutation(len(features))[: self._settings.num_training]
+        features = features if len(order) == len(features) else features[np.sort(order)]
         if len(features) < self._settings.num_centres:
             given = str(self._settings.num_centres)
             raise InvalidSetting("dvb.num_centres", given, f"at most {len(features)}, the items to learn from")

@@ -113,6 +113,11 @@ def test_clusters_get_codes_of_their_own(encoding: str) -> None:
     assert distances[same].mean() < 0.6 * distances[~same].mean()
 
 
+def test_it_learns_from_a_sample() -> None:
+    run: Any = _hasher(num_training=60).start(_features())
+    assert sum(len(batch) for batch in run.batches(0, np.random.default_rng(0))) <= 60
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
