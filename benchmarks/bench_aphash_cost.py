@@ -25,7 +25,8 @@ from benchmarks.machine_facts import hardware_name
 from benchmarks.repeat_timer import repeat_timer
 from benchmarks.result_file import RESULTS_FOLDER, Measurement, measured_here
 from operators.hashers.anchor_neighborhoods import anchor_neighborhoods
-from operators.hashers.anchor_probability_run import AnchorProbabilityPlan, AnchorProbabilityRun
+from operators.hashers.anchor_probability_run import AnchorProbabilityPlan, AnchorProbabilityRun, RelaxedCodes
+from operators.hashers.spread_codes import spread_codes
 from operators.training.neighborhood_divergence import NeighborhoodDivergence
 
 ALL_ITEMS = "all_items"
@@ -54,23 +55,28 @@ def clustered_items(num_items: int) -> NDArray[np.float32]:
     return (centres[owners] + random.standard_normal((num_items, _NUM_DIMS))).astype(np.float32)
 
 
+def random_anchors(num_items: int, num_anchors: int) -> NDArray[np.int64]:
+    """int64 `(num_anchors,)`: different items."""
+    return np.random.default_rng(1).permutation(num_items)[:num_anchors]
+
+
 def neighborhoods(num_items: int, num_anchors: int) -> NDArray[np.bool_]:
     """bool `(num_items, num_anchors)`, of anchors drawn at random."""
-    anchors = np.random.default_rng(1).permutation(num_items)[:num_anchors]
+    anchors = random_anchors(num_items, num_anchors)
     return anchor_neighborhoods(clustered_items(num_items), anchors, round(NEIGHBOR_SHARE * num_items))
 
 
 def epoch_seconds(num_items: int, num_anchors: int, run: CostRun) -> tuple[float, ...]:
     """Of several epochs of one training."""
     plan = AnchorProbabilityPlan(
-        num_bits=run.num_bits,
-        seed=0,
         num_epochs=run.num_repeats + 1,
         rate=0.1,
         binary_weight=1.0,
         device="cpu",
     )
-    training = AnchorProbabilityRun(neighborhoods(num_items, num_anchors), plan, lambda anchors, items: None)
+    first = spread_codes(clustered_items(num_items), num_bits=run.num_bits, scale=1e-4, seed=0)
+    codes = RelaxedCodes(first, random_anchors(num_items, num_anchors))
+    training = AnchorProbabilityRun(neighborhoods(num_items, num_anchors), codes, plan, lambda anchors, items: None)
     epochs = iter(range(plan.num_epochs))
     return repeat_timer(lambda: training.run_epoch(next(epochs)), num_repeats=run.num_repeats)
 

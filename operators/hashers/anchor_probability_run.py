@@ -24,7 +24,6 @@ from operators.training.state_arrays import (
 )
 from operators.training.training_run import TrainingRun
 
-_INITIAL_SPREAD = 1e-4
 Signs = NDArray[np.int8]
 
 
@@ -32,8 +31,6 @@ Signs = NDArray[np.int8]
 class AnchorProbabilityPlan:
     """`binary_weight` is lambda; `rate` the step of an entry where the learning rate is highest."""
 
-    num_bits: int
-    seed: int
     num_epochs: int
     rate: float
     binary_weight: float
@@ -41,14 +38,13 @@ class AnchorProbabilityPlan:
 
 
 class RelaxedCodes(torch.nn.Module):
-    """H^ `(num_anchors, num_bits)` and B^ `(num_items, num_bits)`, near zero at first."""
+    """H^ `(num_anchors, num_bits)`, of the items `anchor_items`, and B^ `(num_items, num_bits)`, from float32 codes of
+    all items."""
 
-    def __init__(self, num_anchors: int, num_items: int, num_bits: int, seed: int) -> None:
+    def __init__(self, first_codes: NDArray[np.float32], anchor_items: NDArray[np.int64]) -> None:
         super().__init__()
-        generator = torch.Generator().manual_seed(seed)
-        spread = _INITIAL_SPREAD
-        self.anchors = torch.nn.Parameter(spread * torch.randn(num_anchors, num_bits, generator=generator))
-        self.items = torch.nn.Parameter(spread * torch.randn(num_items, num_bits, generator=generator))
+        self.anchors = torch.nn.Parameter(torch.from_numpy(first_codes[anchor_items]))
+        self.items = torch.nn.Parameter(torch.from_numpy(first_codes.copy()))
 
 
 class AnchorProbabilityRun(TrainingRun):
@@ -60,13 +56,13 @@ class AnchorProbabilityRun(TrainingRun):
     def __init__(
         self,
         members: NDArray[np.bool_],
+        codes: RelaxedCodes,
         plan: AnchorProbabilityPlan,
         take: Callable[[Signs, Signs], None],
     ) -> None:
         self._plan, self._take = plan, take
-        num_items, num_anchors = members.shape
         self._divergence = NeighborhoodDivergence(torch.from_numpy(members).to(plan.device))
-        self._codes = RelaxedCodes(num_anchors, num_items, plan.num_bits, plan.seed).to(plan.device)
+        self._codes = codes.to(plan.device)
         # Gradients of an item shrink with the number of items: a usual epsilon would hold Adam back.
         self._optimizers = tuple(
             torch.optim.Adam([codes], lr=plan.rate, eps=1e-15) for codes in (self._codes.anchors, self._codes.items)
