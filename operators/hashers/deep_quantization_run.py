@@ -148,7 +148,7 @@ class DeepQuantizationRun(NetworkRun):
         prepared = self._prepared[seen].to(device)
         codes = self.module.encode(prepared)
         parts = {"manifold": (prepared - self.module.decode(codes)).square().sum(dim=1).mean()}
-        loss = settings.manifold * parts["manifold"]
+        loss = settings.manifold_weight * parts["manifold"]
         if settings.triplet != "none":
             parts["triplets"] = self._triplet_loss(codes, seen)
             loss = loss + settings.triplets * parts["triplets"]

@@ -8,12 +8,13 @@ from operators.hashers.method_settings import MethodSettings, choice, number, sw
 from operators.quantization.lookup_tables import NUM_CODEWORDS
 
 _DIMS_PER_CODEBOOK, _LEAST_WIDTH = 4, 16
+_FINE_BITS = 32
 TRIPLETS = ("weighted", "unweighted", "none")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeepQuantizationSettings(MethodSettings):
-    """The objective is `quantization` L_Q + `manifold` L_M + `triplets` L_T (each a mean over a batch).
+    """The objective is `quantization` L_Q + `manifold_weight` L_M + `triplets` L_T (each a mean over a batch).
 
     The paper's values are not known; those here were chosen on training pictures of Fashion-MNIST.
 
@@ -21,7 +22,8 @@ class DeepQuantizationSettings(MethodSettings):
     words and codes follow the network before every epoch by `num_lloyd` steps of k-means.
     `hidden`, `num_layers`: the encoder's hidden layers, each half as wide as the one before. `width`: the code layer,
     narrow, because 8 bits code few dimensions well; 0 for 4 dimensions per codebook, 16 at least. `manifold`: more of
-    it brings the nearest ten closer to those by features, less makes clusters denser (a higher AP over all).
+    it brings the nearest ten closer to those by features, less makes clusters denser (a higher AP over all). Codes of
+    fewer than 32 bits lose the nearest ten first: L_M counts 32 / `num_bits` times as much there.
     `triplet`: "weighted", or the ablations "unweighted" and "none"; `margin` between squared distances of code layers
     of length 1. An item's neighbours are its `num_neighbors` nearest, and what a random walk of 1, 2, 4, … up to
     `num_steps` steps over them reaches; walks are compared by profiles of `profile_width` numbers.
@@ -52,3 +54,8 @@ class DeepQuantizationSettings(MethodSettings):
     def code_width(self) -> int:
         """Dimensions of the code layer."""
         return self.width or max(_LEAST_WIDTH, _DIMS_PER_CODEBOOK * self.num_bits // 8)
+
+    @property
+    def manifold_weight(self) -> float:
+        """What L_M counts at this number of bits."""
+        return self.manifold * max(1.0, _FINE_BITS / self.num_bits)

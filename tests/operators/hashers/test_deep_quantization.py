@@ -72,7 +72,7 @@ def test_losses_are_those_of_plain_loops(triplet: str) -> None:
     expected = {"manifold": manifold, "triplets": total / weight, "quantization": quantization}
     settings = run.settings
     expected["loss"] = (
-        settings.manifold * manifold
+        2 * settings.manifold * manifold  # 16 bits, half of 32
         + settings.triplets * expected["triplets"]
         + settings.quantization * expected["quantization"]
     )
@@ -142,6 +142,13 @@ def test_weights_keep_clusters_together() -> None:
         within = np.mean([decoded[_clusters() == cluster].var(axis=0).sum() for cluster in range(4)])
         spreads[triplet] = within / decoded.var(axis=0).sum()
     assert spreads["weighted"] < 0.9 * spreads["unweighted"]
+
+
+@pytest.mark.parametrize(("num_bits", "factor"), [(8, 4), (16, 2), (32, 1), (64, 1)])
+def test_the_manifold_term_weighs_more_in_short_codes(num_bits: int, factor: float) -> None:
+    settings = DeepQuantization(num_bits=num_bits, seed=0, manifold=1.5).typed_settings
+    assert settings.manifold_weight == pytest.approx(1.5 * factor)
+    assert DeepQuantization(num_bits=num_bits, seed=0, manifold=0).typed_settings.manifold_weight == 0
 
 
 def test_it_learns_from_a_sample() -> None:
