@@ -35,7 +35,8 @@ class TrainCorpus:
         self.folder = folder
         self.pictures = write_classes(folder / "pictures", per_class=200)
         self.config = folder / "settings.yaml"
-        self.config.write_text("ray: {num_cpus: 2}\n")
+        # One thread: two that wait for each other crawl on a busy machine.
+        self.config.write_text("ray: {num_cpus: 2}\ntrain: {cpus_per_worker: 1}\n")
         self.calm = self.facts_of(*self.finish("calm"))
 
     def command(self, catalog: str) -> tuple[str | Path, ...]:
