@@ -119,8 +119,10 @@ def test_a_checkpoint_that_lost_its_momentum_goes_red(corpus: TrainCorpus) -> No
 
 def test_a_torn_checkpoint_is_named_and_not_used(corpus: TrainCorpus) -> None:
     corpus.kill("torn", 2, _trainer)
-    torn = next((corpus.folder / "torn" / "training").rglob("*.safetensors"))
-    torn.write_bytes(torn.read_bytes()[:-1000])
+    newest = corpus.records("torn")[-1]
+    torn = newest.parent / json.loads(newest.read_text())["tensors_file"]
+    for path in newest.parent.glob("*.safetensors"):  # the kill may have left an older one, or half of the next
+        path.write_bytes(path.read_bytes()[:-1000])
     exit_code, output, complaints = corpus.finish("torn")
     facts = corpus.facts_of(exit_code, output, complaints)
     assert f"checkpoint passed over: {torn} is corrupt: its sha256 is" in complaints
