@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -18,6 +19,12 @@ MARKERS_BY_FIXTURE = {
     "fashion_mnist_dir": "data",
     "openclipart_dir": "data",
 }
+
+
+def pytest_configure() -> None:
+    """A shell's background job ignores SIGINT, and so would every command that a test starts and interrupts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,7 +15,7 @@ from operators.features.feature_registry import (
 
 
 def test_names_are_sorted_and_each_is_known() -> None:
-    assert feature_names() == ("backbone", "gist", "hog", "pixels")
+    assert feature_names() == ("backbone", "gist", "hog", "hog-pixels", "pixels")
     assert [name for name in feature_names() if features_use_accelerator(name)] == ["backbone"]
 
 
@@ -36,7 +36,7 @@ def test_rebuilt_from_settings_whatever_the_device() -> None:
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("surf", {}, r"features = 'surf': expected one of backbone, gist, hog, pixels"),
+        ("surf", {}, r"features = 'surf': expected one of backbone, gist, hog, hog-pixels, pixels"),
         ("hog", {"cells": 8}, r"hog.cells = 8: expected one of block_side, cell_side"),
         ("backbone", {}, r"backbone.folder = missing"),
     ],
