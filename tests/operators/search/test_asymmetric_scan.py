@@ -9,11 +9,10 @@ from operators.binary_codes import BinaryCodes
 from operators.errors import ShapeMismatch
 from operators.quantization.lookup_tables import LookupTables
 from operators.ranked_neighbors import PAD_ID, RankedNeighbors
-from operators.search.asymmetric_scan import AsymmetricScan, sortable_numbers, sorted_floats
+from operators.search import asymmetric_scan
+from operators.search.asymmetric_scan import AsymmetricScan
 from operators.search.block_scan import rank_nearest
 from operators.search.merge_ranked import merge_ranked
-
-_FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 
 def _case(num_codes: int, num_queries: int, seed: int) -> tuple[BinaryCodes, LookupTables]:
@@ -60,20 +59,54 @@ def test_any_split_merges_to_the_order_of_all(
     assert (merged.ids[:, num_codes:] == PAD_ID).all()
 
 
-@given(st.lists(_FLOATS, min_size=1, max_size=30))
-def test_numbers_sort_as_floats_do(values: list[float]) -> None:
-    floats = np.array(values, np.float32)
-    numbers = sortable_numbers(floats)
-    np.testing.assert_array_equal(sorted_floats(numbers.astype(np.int64)), floats)
-    for left, left_number in zip(floats, numbers, strict=True):
-        for right, right_number in zip(floats, numbers, strict=True):
-            assert (left < right) == (left_number < right_number)
-
-
 def test_tables_for_another_width_are_refused() -> None:
     codes, tables = _case(5, 1, 0)
     with pytest.raises(ShapeMismatch, match="for 24 bits, expected for 16 bits"):
         AsymmetricScan(BinaryCodes(codes.packed[:, :2].copy(), 16), tables)
+
+
+@given(
+    num_codes=st.integers(1, 200),
+    num_codebooks=st.integers(1, 9),
+    k=st.integers(1, 220),
+    share=st.sampled_from([None, 0.0, 0.1, 0.9]),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=80, deadline=None)
+def test_the_compiled_scan_answers_as_numpy_does(
+    num_codes: int, num_codebooks: int, k: int, share: float | None, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    codes = BinaryCodes(rng.integers(0, 5, (num_codes, num_codebooks), dtype=np.uint8), 8 * num_codebooks)
+    tables = LookupTables(rng.normal(size=(3, num_codebooks, 256)).astype(np.float32))
+    allowed = None if share is None else rng.random(num_codes) < share
+    ids = np.sort(rng.choice(1000, num_codes, replace=False)).astype(np.int64)
+    answers = []
+    for few_pairs in (0, 2**62):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(asymmetric_scan, "_FEW_PAIRS", few_pairs)
+            patched.setattr(asymmetric_scan, "_FEW_PAIRS_BEFORE_IMPORT", few_pairs)
+            patched.setattr(asymmetric_scan, "_BLOCK_BYTES", 500)
+            answers.append(rank_nearest(AsymmetricScan(codes, tables, allowed), ids, k=k))
+    for name in ("distances", "ids", "counts"):
+        np.testing.assert_array_equal(getattr(answers[0], name), getattr(answers[1], name))
+    if allowed is not None:
+        assert set(answers[0].ids[answers[0].ids != PAD_ID]) <= set(ids[allowed])
+        assert (answers[0].counts == min(k, allowed.sum())).all()
+
+
+def test_a_filter_of_another_shape_is_refused() -> None:
+    codes, tables = _case(5, 1, 0)
+    with pytest.raises(ShapeMismatch, match=r"allowed: got bool \(4,\), expected bool \(5,\)"):
+        AsymmetricScan(codes, tables, np.ones(4, bool))
+
+
+def test_tables_whose_sums_overflow_are_refused() -> None:
+    codes, tables = _case(5, 1, 0)
+    values = tables.values.copy()
+    values[0, 0, 7], values[0, 2, 1] = 3e38, -1e38
+    with pytest.raises(ShapeMismatch, match="sums that float32 holds"):
+        AsymmetricScan(codes, LookupTables(values))
 
 
 def test_distances_of_two_kinds_do_not_merge() -> None:
