@@ -5,6 +5,7 @@
     ├── MediaTooLarge        refused before allocation: more bytes or pixels than the cap
     ├── ShapeMismatch        an array has another shape, dtype or width than the call needs
     ├── InvalidSetting       a setting of a feature, hasher or search call is out of range
+    ├── SearchCancelled      whoever asked for a search does not want it any more
     ├── NotFitted            encode was called before fit
     ├── NonFiniteFeatures    NaN or infinity where features are expected
     └── TrainingDiverged     a loss or a weight became NaN or infinite
@@ -68,6 +69,13 @@ class InvalidSetting(OperatorError):
 
     def __str__(self) -> str:
         return f"{self.name} = {self.given}: expected {self.expected}"
+
+
+class SearchCancelled(OperatorError):
+    """A search ended before its answer because its caller said so. No arguments."""
+
+    def __str__(self) -> str:
+        return "the search was cancelled"
 
 
 class NotFitted(OperatorError):

@@ -8,23 +8,24 @@ from numpy.typing import NDArray
 Words = NDArray[np.unsignedinteger]
 
 
-def word_columns(packed: NDArray[np.uint8]) -> Words:
-    """Packed codes as machine words, one contiguous row per word position.
-
-    `packed`: uint8 `(num_items, num_bytes)`. Returns unsigned `(num_words, num_items)`: the narrowest of 1, 2, 4 and 8
-    byte words that holds a code, or several 8 byte words; missing bytes are zero, so distances do not change.
-    """
-    word_bytes = next((size for size in (1, 2, 4) if packed.shape[1] <= size), 8)
-    return np.ascontiguousarray(_words(packed, word_bytes).T)
+def code_words(packed: NDArray[np.uint8]) -> Words:
+    """Packed codes uint8 `(num_items, num_bytes)` as words `(num_items, num_words)`: one of 1, 2 or 4 bytes where a
+    code fits, else several of 8; missing bytes are zero, so distances do not change. A view where the codes fill their
+    words, a copy otherwise."""
+    return _words(packed, next((size for size in (1, 2, 4) if packed.shape[1] <= size), 8))
 
 
 def long_words(packed: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """uint64 `(num_items, num_words)`, missing bytes zero; a view of the codes where they fill their words."""
+    """As `code_words`, always words of 8 bytes."""
     return _words(packed, 8).view(np.uint64)
 
 
+def word_columns(packed: NDArray[np.uint8]) -> Words:
+    """The words of `code_words`, one contiguous row per word position: `(num_words, num_items)`."""
+    return np.ascontiguousarray(code_words(packed).T)
+
+
 def _words(packed: NDArray[np.uint8], word_bytes: int) -> Words:
-    """Unsigned `(num_items, num_words)`."""
     num_items, num_bytes = packed.shape
     num_words = -(-num_bytes // word_bytes)
     if num_words * word_bytes != num_bytes:

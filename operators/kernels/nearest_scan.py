@@ -7,15 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.kernels.code_tiles import in_whole_masks, load_tile, mask_of_first, new_tile, width_of
 from operators.kernels.compiled import compiled
-from operators.kernels.near_masks import CODES_PER_MASK, near_mask, popcount, trailing_zeros
-from operators.kernels.smallest_k import POSITION_BITS, split_keys
+from operators.kernels.near_masks import CODES_PER_MASK, differing_bits, near_mask, trailing_zeros, word_at
+from operators.kernels.smallest_k import POSITION_BITS
 
-_TILE_WORDS = 4096  # 32 KiB of codes: they stay in the first cache while every query looks at them
-_LINE_WORDS = 8
-_MANY_QUERIES = 4
 _LEAST_CAPACITY = 256
-_NO_KEY = np.iinfo(np.int64).max
+NO_KEY = np.iinfo(np.int64).max
 _ONE = np.uint64(1)
 
 
@@ -40,70 +38,76 @@ class NearestScan:
     blocks are faster. Memory: 16 bytes times `num_queries` times `k`, 2 KiB a query at least.
     """
 
-    def __init__(self, queries: NDArray[np.uint64], *, k: int, num_bits: int, below: int | None = None) -> None:
-        """`queries` uint64 `(num_queries, num_words)`. Only distances less than `below` count, when it is given."""
-        num_queries, num_words = queries.shape
+    def __init__(
+        self, queries: NDArray[np.unsignedinteger], *, k: int, num_bits: int, below: int | None = None
+    ) -> None:
+        """`queries`: `(num_queries, num_words)` of `code_words`. Only distances less than `below` count, when given."""
+        num_queries = len(queries)
         self._queries = np.ascontiguousarray(queries)
-        self._width = (0,) * num_words
+        self._width = width_of(queries)
+        self._planes = new_tile(queries)
         self._kept = _Kept(
             k=k,
             bounds=np.full(num_queries, num_bits + 1 if below is None else min(below, num_bits + 1), np.int64),
             num_below=np.zeros(num_queries, np.int64),
-            counts=np.zeros((num_queries, num_bits + 1), np.int64),
+            counts=np.zeros((num_queries, num_bits + 1), np.int32),
             keys=np.empty((num_queries, max(2 * k, _LEAST_CAPACITY)), np.int64),
             num_keys=np.zeros(num_queries, np.int64),
         )
 
-    def feed(self, codes: NDArray[np.uint64], first_position: int, allowed: NDArray[np.uint64] | None = None) -> None:
-        """Codes uint64 `(num_codes, num_words)`, contiguous, from `first_position` on. `allowed`: a bitmap of those
-        that may answer, bit j % 64 of word j // 64 for code j of the block. Other threads run meanwhile."""
-        bitmap = np.empty(0, np.uint64) if allowed is None else allowed
-        _feed(codes, self._queries, self._width, first_position, bitmap, self._kept)
+    @staticmethod
+    def state_bytes(k: int, num_bits: int) -> int:
+        """Bytes that one query takes."""
+        return 8 * max(2 * k, _LEAST_CAPACITY) + 4 * (num_bits + 1)
 
-    def sorted_entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Distances and positions int64 `(num_queries, most)` in order, and counts int64 `(num_queries,)`; entries past
-        a row's count are meaningless."""
+    def feed(
+        self, codes: NDArray[np.unsignedinteger], first_position: int, allowed: NDArray[np.uint64] | None = None
+    ) -> None:
+        """Codes `(num_codes, num_words)` of `code_words`, contiguous, from `first_position` on. `allowed`: a bitmap of
+        those that may answer, bit j % 64 of word j // 64 for code j of the block. Other threads run meanwhile."""
+        for start, count, words in in_whole_masks(codes):
+            bitmap = 0 if allowed is None else allowed.ctypes.data + start // 8
+            asked = self._queries.ctypes.data
+            place = first_position + start
+            _feed(words.ctypes.data, count, place, asked, self._planes, self._width, bitmap, self._kept)
+
+    def sorted_keys(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Composite keys int64 `(num_queries, most)` in order, `NO_KEY` past a row's count; counts int64
+        `(num_queries,)`."""
         kept = self._kept
         for query in range(len(kept.bounds)):
             _drop_what_lost(query, kept)
         most = int(kept.num_keys.max(initial=0))
         keys = kept.keys[:, :most].copy()
-        keys[np.arange(most)[None, :] >= kept.num_keys[:, None]] = _NO_KEY
+        keys[np.arange(most)[None, :] >= kept.num_keys[:, None]] = NO_KEY
         keys.sort(axis=1)
-        return *split_keys(keys), kept.num_keys.copy()
+        return keys, kept.num_keys.copy()
 
 
 @compiled
-def _feed(codes: Any, queries: Any, width: Any, first_position: Any, allowed: Any, kept: Any) -> None:
-    num_codes, num_words = codes.shape
-    tile = max(CODES_PER_MASK, _TILE_WORDS // num_words // CODES_PER_MASK * CODES_PER_MASK)
-    spare = np.zeros(num_words * tile + _LINE_WORDS, np.uint64)
-    skipped = (-spare.ctypes.data // 8) % _LINE_WORDS  # a vector that starts a cache line is read at once
-    planes = spare[skipped : skipped + num_words * tile].reshape(num_words, tile)
-    asked = queries.ctypes.data
+def _feed(
+    codes: Any, num_codes: Any, first_position: Any, asked: Any, planes: Any, width: Any, allowed: Any, kept: Any
+) -> None:
+    """Addresses: `codes`, `asked` (the queries), `allowed` (0: all are)."""
+    num_words, tile = planes.shape
+    code_bytes = num_words * planes.itemsize
     for start in range(0, num_codes, tile):
         count = min(tile, num_codes - start)
-        address = planes.ctypes.data
-        if num_words == 1 and count == tile and len(queries) < _MANY_QUERIES:
-            address = codes.ctypes.data + 8 * start  # one plane already, not worth a copy
-        else:
-            for place in range(count):
-                for word in range(num_words):
-                    planes[word, place] = codes[start + place, word]
-        for query in range(len(queries)):
+        address = load_tile(codes + code_bytes * start, count, len(kept.bounds), planes, width)
+        for query in range(len(kept.bounds)):
             bound = kept.bounds[query]
+            question = asked + code_bytes * query
             for place in range(0, count, CODES_PER_MASK):
-                mask = near_mask(address + 8 * place, tile, asked + 8 * num_words * query, bound, width)
-                if place + CODES_PER_MASK > count:
-                    mask &= (_ONE << np.uint64(count - place)) - _ONE
-                if len(allowed) > 0:
-                    mask &= allowed[(start + place) // CODES_PER_MASK]
+                mask = near_mask(address + planes.itemsize * place, tile, question, bound, width)
+                if mask == 0:
+                    continue
+                mask &= mask_of_first(count - place)
+                if allowed != 0:
+                    mask &= word_at(allowed, (start + place) // CODES_PER_MASK)
                 while mask != 0:
                     code = start + place + trailing_zeros(mask)
                     mask &= mask - _ONE
-                    distance = 0
-                    for word in range(num_words):
-                        distance += popcount(codes[code, word] ^ queries[query, word])
+                    distance = differing_bits(codes + code_bytes * code, question, width)
                     if distance < bound:
                         bound = _keep(query, distance, first_position + code, kept)
 

@@ -75,6 +75,9 @@ class AsymmetricScan(PairScan):
             scan.feed(np.ascontiguousarray(self._codes.packed[rows]), start, allowed)
         return scan.sorted_entries()
 
+    def select(self, rows: NDArray[np.int64]) -> AsymmetricScan:
+        return AsymmetricScan(self._codes[rows], self._queries)
+
     def load_codes(self, rows: slice) -> Columns:
         return np.ascontiguousarray(self._codes.packed[rows].T)
 

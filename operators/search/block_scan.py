@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 from operators.errors import InvalidSetting, ShapeMismatch
 from operators.kernels.smallest_k import POSITION_BITS, SmallestK
 from operators.ranked_neighbors import Distances, RankedNeighbors
+from operators.search.allowed_rows import AllowedRows
 
 BLOCK_BYTES = 2 * 2**20
 _MIN_BLOCK_CODES = 4096
 
 Columns = NDArray[np.unsignedinteger]
+Nearest = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""Distances (as whole numbers) and positions int64 `(num_queries, at most k)` by distance, then position; counts int64
+`(num_queries,)`. Entries past a row's count are meaningless."""
 
 
 class PairScan(ABC):
@@ -28,6 +32,8 @@ class PairScan(ABC):
     num_queries: int
     num_codes: int
     position_bits: int = POSITION_BITS
+    allowed: AllowedRows | None = None
+    """Codes that may answer, None for all."""
 
     @abstractmethod
     def load_codes(self, rows: slice) -> Columns:
@@ -37,11 +43,18 @@ class PairScan(ABC):
     def distances(self, queries: slice, codes: Columns) -> NDArray[np.unsignedinteger]:
         """Distances `(num_queries, num_codes)` of these queries to codes that `load_codes` gave."""
 
-    def nearest(self, k: int, below: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """The `k` nearest codes of each query, 1 <= k <= `num_codes`; only those nearer than `below`, when it is given.
+    @abstractmethod
+    def select(self, rows: NDArray[np.int64]) -> PairScan:
+        """The same queries over these codes alone, all of them allowed."""
 
-        Distances (as whole numbers) and positions int64 `(num_queries, at most k)` by distance, then position; counts
-        int64 `(num_queries,)`. Entries past a row's count are meaningless."""
+    def nearest(self, k: int, below: int | None) -> Nearest:
+        """The `k` nearest allowed codes of each query, k >= 1; only those nearer than `below`, when it is given."""
+        if self.allowed is not None:
+            rows = self.allowed.positions()
+            distances, places, counts = self.select(rows).nearest(k, below)
+            # Entries past a row's count may say anything.
+            return distances, rows[places.clip(max=len(rows) - 1)] if len(rows) else places, counts
+        k = min(k, self.num_codes)
         smallest = SmallestK(self.num_queries, k, self.position_bits)
         for block in scan_blocks(self, min_block_codes=k):
             smallest.feed(block.first_query, block.distances, block.first_code)
@@ -81,7 +94,7 @@ def scan_blocks(scan: PairScan, *, min_block_codes: int = 0) -> Iterator[Scanned
 
 
 def rank_nearest(scan: PairScan, ids: NDArray[np.int64], *, k: int, below: int | None = None) -> RankedNeighbors:
-    """The `k` nearest codes of each query; only those nearer than `below`, when it is given.
+    """The `k` nearest allowed codes of each query; only those nearer than `below`, when it is given.
 
     Of `ids` (ascending with the code position) it reads the winners only. Raises `InvalidSetting` for a bad `k`.
     """

@@ -28,7 +28,11 @@ class TableCollisionScan(PairScan):
         self.num_queries = len(queries)
         self._num_tables = num_tables
         self._codes = codes
+        self._queries = queries
         self._query_buckets = bucket_columns(queries, num_tables)
+
+    def select(self, rows: NDArray[np.int64]) -> TableCollisionScan:
+        return TableCollisionScan(self._codes[rows], self._queries, num_tables=self._num_tables)
 
     def load_codes(self, rows: slice) -> Columns:
         return bucket_columns(self._codes[rows], self._num_tables)

@@ -9,15 +9,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.kernels.nearest_scan import NearestScan
+from operators.kernels.nearest_scan import NO_KEY, NearestScan
+from operators.kernels.smallest_k import split_keys
 
 Ranking = list[tuple[int, int]]
+_WIDTHS = [
+    (np.uint8, 1),
+    (np.uint16, 1),
+    (np.uint32, 1),
+    *((np.uint64, num_words) for num_words in (1, 2, 3, 4, 8, 13, 64)),
+]
 
 
-def _tied_words(rng: np.random.Generator, num_items: int, num_words: int) -> np.ndarray:
-    """uint64 `(num_items, num_words)` near each other, many of them equal."""
-    distinct = rng.integers(0, 2**64, (4, num_words), dtype=np.uint64)
-    flips = np.uint64(1) << rng.integers(0, 64, (num_items, num_words), dtype=np.uint64)
+def _tied_words(rng: np.random.Generator, num_items: int, num_words: int, dtype: type = np.uint64) -> np.ndarray:
+    """Words `(num_items, num_words)` near each other, many of them equal."""
+    num_bits = 8 * np.dtype(dtype).itemsize
+    distinct = rng.integers(0, 2**num_bits, (4, num_words), dtype=dtype)
+    flips = dtype(1) << rng.integers(0, num_bits, (num_items, num_words), dtype=dtype)
     words: np.ndarray = distinct[rng.integers(0, 4, num_items)]
     return np.where(rng.random((num_items, num_words)) < 0.3, words ^ flips, words)
 
@@ -29,7 +37,9 @@ def _sorted(codes: np.ndarray, query: np.ndarray, allowed: np.ndarray, below: in
 
 
 def _rankings(scan: NearestScan) -> list[Ranking]:
-    distances, positions, counts = scan.sorted_entries()
+    keys, counts = scan.sorted_keys()
+    distances, positions = split_keys(keys)
+    assert np.all((keys == NO_KEY) == (np.arange(keys.shape[1])[None, :] >= counts[:, None]))
     return [
         list(zip(row[:count].tolist(), places[:count].tolist(), strict=True))
         for row, places, count in zip(distances, positions, counts, strict=True)
@@ -50,22 +60,24 @@ def _feed_in_blocks(scan: NearestScan, codes: np.ndarray, cuts: list[int], allow
 @settings(max_examples=150, deadline=None)
 @given(
     data=st.data(),
-    num_words=st.sampled_from([1, 2, 3, 4, 8, 64]),
+    width=st.sampled_from(_WIDTHS),
     num_codes=st.integers(0, 400),
     k=st.integers(1, 450),
     seed=st.integers(0, 2**32),
 )
-def test_equals_a_full_sort(data: st.DataObject, num_words: int, num_codes: int, k: int, seed: int) -> None:
+def test_equals_a_full_sort(data: st.DataObject, width: tuple[type, int], num_codes: int, k: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    codes, queries = _tied_words(rng, num_codes, num_words), _tied_words(rng, 3, num_words)
-    below = data.draw(st.sampled_from([None, 0, 1, 20, 64 * num_words + 1]))
+    dtype, num_words = width
+    num_bits = 8 * np.dtype(dtype).itemsize * num_words
+    codes, queries = _tied_words(rng, num_codes, num_words, dtype), _tied_words(rng, 3, num_words, dtype)
+    below = data.draw(st.sampled_from([None, 0, 1, 20, num_bits + 1]))
     chance = data.draw(st.sampled_from([None, 0.0, 0.5, 1.0]))
     allowed = None if chance is None else rng.random(num_codes) < chance
     cuts = sorted(data.draw(st.lists(st.integers(0, num_codes), max_size=3)))
-    scan = NearestScan(queries, k=k, num_bits=64 * num_words, below=below)
+    scan = NearestScan(queries, k=k, num_bits=num_bits, below=below)
     _feed_in_blocks(scan, codes, cuts, allowed)
     everything = np.ones(num_codes, bool) if allowed is None else allowed
-    limit = 64 * num_words + 1 if below is None else below
+    limit = num_bits + 1 if below is None else below
     assert _rankings(scan) == [_sorted(codes, query, everything, limit)[:k] for query in queries]
 
 

@@ -1,0 +1,65 @@
+"""Codes in tiles that stay in the processor's first cache while every query looks at them, one plane per word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.kernels.compiled import compiled
+from operators.kernels.near_masks import CODES_PER_MASK, planes_of_rows
+
+TILE_BYTES = 32 * 2**10
+_LINE_BYTES = 64
+_MANY_QUERIES = 4
+
+
+def width_of(words: NDArray[np.unsignedinteger]) -> tuple[np.unsignedinteger, ...]:
+    """The width, as `near_masks` has it, of words `(num_items, num_words)`."""
+    zero: Any = words.dtype.type(0)
+    width: tuple[np.unsignedinteger, ...] = (zero,) * words.shape[1]
+    return width
+
+
+def new_tile(words: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
+    """Planes `(num_words, codes of a tile)` for codes like these, from the start of a cache line on: a vector that
+    crosses two lines is read half as fast."""
+    num_words, word_bytes = words.shape[1], words.dtype.itemsize
+    num_codes = max(CODES_PER_MASK, TILE_BYTES // (num_words * word_bytes) // CODES_PER_MASK * CODES_PER_MASK)
+    spare = np.zeros(num_words * num_codes + _LINE_BYTES // word_bytes, words.dtype)
+    first = -spare.ctypes.data % _LINE_BYTES // word_bytes
+    return spare[first : first + num_words * num_codes].reshape(num_words, num_codes)
+
+
+def in_whole_masks(words: NDArray[np.unsignedinteger]) -> Iterator[tuple[int, int, NDArray[np.unsignedinteger]]]:
+    """(first code, number of codes, words that may be read up to a multiple of 64 codes): the codes without copying,
+    then the last few with zeros behind them."""
+    rest = len(words) % CODES_PER_MASK
+    whole = len(words) - rest
+    if whole:
+        yield 0, whole, words[:whole]
+    if rest:
+        padded = np.zeros((CODES_PER_MASK, words.shape[1]), words.dtype)
+        padded[:rest] = words[whole:]
+        yield whole, rest, padded
+
+
+@compiled
+def load_tile(codes: Any, count: Any, num_queries: Any, planes: Any, width: Any) -> Any:
+    """(address of the tile's codes, how many, queries that will look at them, planes of `new_tile`, width): the address
+    of the first plane. Reads up to a multiple of 64 codes."""
+    word_bytes = planes.itemsize
+    if len(width) == 1 and (num_queries < _MANY_QUERIES or codes % _LINE_BYTES == 0):
+        return codes  # one plane already, not worth a copy
+    for place in range(0, count, CODES_PER_MASK):
+        rows = codes + word_bytes * len(width) * place
+        planes_of_rows(rows, planes.ctypes.data + word_bytes * place, planes.shape[1], width)
+    return planes.ctypes.data
+
+
+@compiled
+def mask_of_first(count: Any) -> Any:
+    """The lowest `count` of 64 bits, or all of them when there are more."""
+    return ~np.uint64(0) >> np.uint64(max(0, CODES_PER_MASK - count))

@@ -1,0 +1,98 @@
+"""Every code within a radius of many queries, at the speed of memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.kernels.code_tiles import in_whole_masks, load_tile, mask_of_first, new_tile, width_of
+from operators.kernels.compiled import compiled
+from operators.kernels.near_masks import CODES_PER_MASK, differing_bits, near_mask, trailing_zeros, word_at
+from operators.kernels.smallest_k import POSITION_BITS
+
+_LEAST_CAPACITY = 1024
+_ONE = np.uint64(1)
+
+
+class RadiusScan:
+    """Collects what lies within `radius` bits (inclusive) of each query while codes pass by.
+
+    Memory: 16 bytes per answer, twice that while the room for them grows.
+    """
+
+    def __init__(self, queries: NDArray[np.unsignedinteger], *, radius: int, num_bits: int) -> None:
+        """`queries`: `(num_queries, num_words)` of `code_words`."""
+        self._queries = np.ascontiguousarray(queries)
+        self._width = width_of(queries)
+        self._planes = new_tile(queries)
+        self._below = min(radius, num_bits) + 1
+        self._rows = np.empty(_LEAST_CAPACITY, np.int64)
+        self._keys = np.empty(_LEAST_CAPACITY, np.int64)
+        self._num_found = 0
+
+    def feed(
+        self, codes: NDArray[np.unsignedinteger], first_position: int, allowed: NDArray[np.uint64] | None = None
+    ) -> None:
+        """As `NearestScan.feed`; here the order of blocks does not matter."""
+        for start, count, words in in_whole_masks(codes):
+            bitmap = 0 if allowed is None else allowed.ctypes.data + start // 8
+            done = 0
+            while done < count:
+                done = self._collect(words, done, count, first_position + start, bitmap)
+                if done < count:
+                    self._grow()
+
+    def entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Queries and composite keys (distance, position) int64 `(num_found,)`, in no order."""
+        return self._rows[: self._num_found], self._keys[: self._num_found]
+
+    def _collect(
+        self, words: NDArray[np.unsignedinteger], done: int, count: int, first_position: int, bitmap: int
+    ) -> int:
+        asked = self._queries.ctypes.data
+        query_facts = (asked, len(self._queries), self._below, bitmap)
+        found = (self._rows, self._keys)
+        self._num_found, done = _collect(
+            words.ctypes.data, (done, count, first_position), query_facts, self._planes, self._width, found,
+            self._num_found,
+        )  # fmt: skip
+        return int(done)
+
+    def _grow(self) -> None:
+        self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
+        self._keys = np.concatenate([self._keys, np.empty_like(self._keys)])
+
+
+@compiled
+def _collect(codes: Any, span: Any, question: Any, planes: Any, width: Any, found: Any, num_found: Any) -> Any:
+    """Tile by tile until the room is full: the number of entries of whole tiles, and the first code not looked at."""
+    first, num_codes, first_position = span
+    asked, num_queries, below, allowed = question
+    rows, keys = found
+    num_words, tile = planes.shape
+    code_bytes = num_words * planes.itemsize
+    for start in range(first, num_codes, tile):
+        count = min(tile, num_codes - start)
+        address = load_tile(codes + code_bytes * start, count, num_queries, planes, width)
+        num_before = num_found
+        for query in range(num_queries):
+            query_address = asked + code_bytes * query
+            for place in range(0, count, CODES_PER_MASK):
+                mask = near_mask(address + planes.itemsize * place, tile, query_address, below, width)
+                if mask == 0:
+                    continue
+                mask &= mask_of_first(count - place)
+                if allowed != 0:
+                    mask &= word_at(allowed, (start + place) // CODES_PER_MASK)
+                while mask != 0:
+                    code = start + place + trailing_zeros(mask)
+                    mask &= mask - _ONE
+                    if num_found == len(rows):
+                        return num_before, start
+                    distance = differing_bits(codes + code_bytes * code, query_address, width)
+                    rows[num_found] = query
+                    keys[num_found] = (distance << POSITION_BITS) | (first_position + code)
+                    num_found += 1
+    return num_found, num_codes

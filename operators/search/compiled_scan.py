@@ -1,0 +1,108 @@
+"""The compiled scans over packed codes: block by block, in as many threads as asked, with the same answer.
+
+Each thread looks at its own range of codes for all queries, so that the codes are read once; what the ranges gave is
+joined by (distance, position).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.binary_codes import BinaryCodes
+from operators.kernels.hamming_numpy import code_words
+from operators.kernels.near_masks import CODES_PER_MASK
+from operators.kernels.nearest_scan import NO_KEY, NearestScan
+from operators.kernels.radius_scan import RadiusScan
+from operators.kernels.smallest_k import split_keys
+from operators.search.scan_options import ScanOptions
+
+Entries = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+
+_BLOCK_WORDS = 2**20
+_BLOCK_PAIRS = 2**30  # tens of milliseconds, after which a cancelled scan ends
+_STATE_BYTES = 2**28
+
+
+def nearest_entries(
+    codes: BinaryCodes, queries: BinaryCodes, *, k: int, below: int | None, options: ScanOptions
+) -> Entries:
+    """As `PairScan.nearest`. Queries whose entries would take more than a quarter of a GiB per thread go in groups."""
+    group = max(1, _STATE_BYTES // NearestScan.state_bytes(k, codes.num_bits))
+    parts = [
+        _group(codes, queries[slice(first, first + group)], k, below, options) for first in _starts(queries, group)
+    ]
+    widest = max(keys.shape[1] for keys, _ in parts)
+    padded = [np.pad(keys, ((0, 0), (0, widest - keys.shape[1])), constant_values=NO_KEY) for keys, _ in parts]
+    distances, positions = split_keys(np.concatenate(padded))
+    return distances, positions, np.concatenate([counts for _, counts in parts])
+
+
+def entries_within(
+    codes: BinaryCodes, queries: BinaryCodes, *, radius: int, options: ScanOptions
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Queries and composite keys of every code within `radius`, in no order."""
+    words = code_words(queries.packed)
+    scans = [RadiusScan(words, radius=radius, num_bits=codes.num_bits) for _ in range(options.num_threads)]
+    _feed_all([scan.feed for scan in scans], codes, len(queries), options)
+    rows, keys = zip(*(scan.entries() for scan in scans), strict=True)
+    return np.concatenate(rows), np.concatenate(keys)
+
+
+Feed = Callable[[NDArray[np.unsignedinteger], int, NDArray[np.uint64] | None], None]
+
+
+def _group(
+    codes: BinaryCodes, queries: BinaryCodes, k: int, below: int | None, options: ScanOptions
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sorted keys `(num_queries, at most k)` and counts of one group of queries."""
+    words = code_words(queries.packed)
+    scans = [NearestScan(words, k=k, num_bits=codes.num_bits, below=below) for _ in range(options.num_threads)]
+    _feed_all([scan.feed for scan in scans], codes, len(queries), options)
+    keys, counts = zip(*(scan.sorted_keys() for scan in scans), strict=True)
+    if len(scans) == 1:
+        return keys[0], counts[0]
+    joined = np.sort(np.concatenate(keys, axis=1), axis=1)[:, :k]
+    return joined, np.minimum(np.sum(counts, axis=0), k)
+
+
+def _starts(queries: BinaryCodes, group: int) -> Iterator[int]:
+    """At least one group, so that no queries have an answer too."""
+    yield from range(0, max(1, len(queries)), group)
+
+
+def _feed_all(feeds: Sequence[Feed], codes: BinaryCodes, num_queries: int, options: ScanOptions) -> None:
+    """Give each its range of the codes, all at once. Raises `SearchCancelled`."""
+    masks = -(-len(codes) // CODES_PER_MASK)
+    bounds = [min(len(codes), CODES_PER_MASK * (masks * part // len(feeds))) for part in range(len(feeds) + 1)]
+    ranges = [slice(start, stop) for start, stop in pairwise(bounds)]
+    if len(feeds) == 1:
+        _feed_range(feeds[0], codes, ranges[0], num_queries, options)
+        return
+    with ThreadPoolExecutor(len(feeds)) as pool:
+        running = [
+            pool.submit(_feed_range, feed, codes, rows, num_queries, options)
+            for feed, rows in zip(feeds, ranges, strict=True)
+        ]
+        for done in running:
+            done.result()
+
+
+def _feed_range(feed: Feed, codes: BinaryCodes, rows: slice, num_queries: int, options: ScanOptions) -> None:
+    num_words = -(-codes.packed.shape[1] // 8)
+    num_codes = min(_BLOCK_WORDS // num_words, _BLOCK_PAIRS // max(1, num_queries))
+    step = max(CODES_PER_MASK, num_codes // CODES_PER_MASK * CODES_PER_MASK)
+    for start in range(rows.start, rows.stop, step):
+        options.check_cancelled()
+        stop = min(start + step, rows.stop)
+        feed(code_words(codes.packed[start:stop]), start, _bitmap(options, start, stop))
+
+
+def _bitmap(options: ScanOptions, start: int, stop: int) -> NDArray[np.uint64] | None:
+    if options.allowed is None:
+        return None
+    return options.allowed.words[start // CODES_PER_MASK : -(-stop // CODES_PER_MASK)]
