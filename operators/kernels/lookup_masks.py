@@ -1,0 +1,156 @@
+"""Which of many quantized codes may lie nearer than a bound: sums of small terms, 64 codes to an instruction.
+
+Terms of one byte are lower bounds of a lookup table's floats, so that few codes are left whose floats must be added
+(the idea of Quick ADC: André, Kermarrec and Le Scouarnec, "Accelerated nearest neighbor search with Quick ADC", ICMR
+2017, there with 16 words a codebook). A table of 256 bytes fits four registers of AVX-512, which VBMI looks up at once;
+other processors have no such instruction (`has_byte_lookup`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.registry import cpu_target
+from numba.extending import intrinsic
+
+CODES_PER_LOOKUP = 256
+_CODES_PER_MASK = 64
+_BYTES_PER_WORD = 8
+_TABLE_BYTES = 256
+_BYTE = ir.IntType(8)
+_LONG = ir.IntType(64)
+_BYTES = ir.VectorType(_BYTE, 64)
+_LONGS = ir.VectorType(_LONG, 8)
+
+
+def has_byte_lookup() -> bool:
+    """Whether numba compiles for a processor with AVX-512 VBMI (Ice Lake, Zen 4 and later)."""
+    _, _, features = cpu_target.target_context.codegen().magic_tuple()
+    return "+avx512vbmi" in features.split(",")
+
+
+@intrinsic
+def byte_planes(typing: Any, words: Any, planes: Any, stride: Any) -> Any:
+    """(address of 64 words of 8 bytes, address of the first plane's place for them, bytes from one plane to the next):
+    byte b of word j goes to place j of plane b."""
+    signature = types.void(types.uintp, types.uintp, types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        words, planes, stride = arguments
+        rows = [_load(builder, builder.add(words, _long(64 * row))) for row in range(8)]
+        _store_planes(builder, rows, planes, stride)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def byte_planes_apart(typing: Any, words: Any, step: Any, planes: Any, stride: Any) -> Any:
+    """`byte_planes` of words that lie `step` bytes apart."""
+    signature = types.void(types.uintp, types.int64, types.uintp, types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        words, step, planes, stride = arguments
+        rows = []
+        for first in range(0, 64, 8):
+            row = ir.Constant(_LONGS, ir.Undefined)
+            for lane in range(8):
+                address = builder.add(words, builder.mul(step, _long(first + lane)))
+                word = builder.load(builder.inttoptr(address, _LONG.as_pointer()))
+                row = builder.insert_element(row, word, ir.Constant(ir.IntType(32), lane))
+            rows.append(builder.bitcast(row, _BYTES))
+        _store_planes(builder, rows, planes, stride)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def lookup_masks(typing: Any, planes: Any, stride: Any, terms: Any, num_codebooks: Any, most: Any, masks: Any) -> Any:
+    """(address of the first plane, bytes from one plane to the next, address of uint8 terms `(num_codebooks, 256)`,
+    number of codebooks, largest sum that counts (0 to 255), address of 4 uint64): sets bit j % 64 of mask j // 64 where
+    the terms of code j of 256 add to at most `most`; sums stop at 255. Only where `has_byte_lookup`."""
+    signature = types.void(types.uintp, types.int64, types.uintp, types.int64, types.int64, types.uintp)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        planes, stride, terms, num_codebooks, most, masks = arguments
+        sums = [cgutils.alloca_once_value(builder, ir.Constant(_BYTES, None)) for _ in range(4)]
+        with cgutils.for_range(builder, num_codebooks) as loop:
+            table = builder.add(terms, builder.mul(loop.index, _long(_TABLE_BYTES)))
+            quarters = [_load(builder, builder.add(table, _long(64 * quarter))) for quarter in range(4)]
+            plane = builder.add(planes, builder.mul(loop.index, stride))
+            for part, total in enumerate(sums):
+                codes = _load(builder, builder.add(plane, _long(_CODES_PER_MASK * part)))
+                added = _added(builder, builder.load(total), _looked_up(builder, quarters, codes))
+                builder.store(added, total)
+        limit = _splat(builder, builder.trunc(most, _BYTE))
+        for part, total in enumerate(sums):
+            mask = builder.bitcast(builder.icmp_unsigned("<=", builder.load(total), limit), _LONG)
+            builder.store(mask, builder.inttoptr(builder.add(masks, _long(8 * part)), _LONG.as_pointer()))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _looked_up(builder: Any, quarters: Any, codes: Any) -> Any:
+    """The entries of a table of 256 bytes, given as its four quarters, that 64 bytes name."""
+    kind = ir.FunctionType(_BYTES, [_BYTES] * 3)
+    lookup = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx512.vpermi2var.qi.512")
+    lower = builder.call(lookup, [quarters[0], codes, quarters[1]])
+    upper = builder.call(lookup, [quarters[2], codes, quarters[3]])
+    return builder.select(builder.icmp_signed("<", codes, ir.Constant(_BYTES, None)), upper, lower)
+
+
+def _added(builder: Any, left: Any, right: Any) -> Any:
+    kind = ir.FunctionType(_BYTES, [_BYTES] * 2)
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.uadd.sat.v64i8"), [left, right])
+
+
+def _store_planes(builder: Any, rows: list[Any], planes: Any, stride: Any) -> None:
+    """Bytes of 64 words, eight words in each row, to their planes."""
+    gathered = [8 * place + byte for byte in range(8) for place in range(8)]
+    squares = [builder.bitcast(_shuffled(builder, row, row, gathered), _LONGS) for row in rows]
+    for plane, column in enumerate(_transposed(builder, squares)):
+        address = builder.add(planes, builder.mul(stride, _long(plane)))
+        builder.store(column, builder.inttoptr(address, _LONGS.as_pointer())).align = 1
+
+
+def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
+    """Eight vectors of eight words as their columns: each step exchanges halves of squares, from large to small."""
+    for size in (4, 2, 1):
+        lower = [lane + 8 * (part // size % 2) for lane, part in _pairs(size)]
+        for first in (row for row in range(8) if not row // size % 2):
+            left, right = rows[first], rows[first + size]
+            rows[first] = _shuffled(builder, left, right, lower)
+            rows[first + size] = _shuffled(builder, left, right, [place + size for place in lower])
+    return rows
+
+
+def _pairs(size: int) -> list[tuple[int, int]]:
+    """Of each lane of an exchanged vector: the lane it comes from, and the lane itself, whose square says from which of
+    the two vectors."""
+    return [(lane - size * (lane // size % 2), lane) for lane in range(8)]
+
+
+def _shuffled(builder: Any, left: Any, right: Any, places: list[int]) -> Any:
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), len(places)), places)
+    return builder.shuffle_vector(left, right, mask)
+
+
+def _load(builder: Any, address: Any) -> Any:
+    loaded = builder.load(builder.inttoptr(address, _BYTES.as_pointer()))
+    loaded.align = 1
+    return loaded
+
+
+def _splat(builder: Any, value: Any) -> Any:
+    undefined = ir.Constant(_BYTES, ir.Undefined)
+    first = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+    return _shuffled(builder, first, undefined, [0] * 64)
+
+
+def _long(value: int) -> Any:
+    return ir.Constant(_LONG, value)
