@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,26 @@ _LINE_BYTES = 64
 _MANY_QUERIES = 4
 
 
-def width_of(words: NDArray[np.unsignedinteger]) -> tuple[np.unsignedinteger, ...]:
+class Asked(NamedTuple):
+    """What a scan wants of codes: addresses of the queries' words and of a bitmap of the codes that may answer (0: all
+    may), how many queries, the width, and planes of `new_tile`."""
+
+    queries: int
+    num_queries: int
+    allowed: int
+    width: tuple[np.unsignedinteger, ...]
+    planes: NDArray[np.unsignedinteger]
+
+
+def asked_of(
+    queries: NDArray[np.unsignedinteger], planes: NDArray[np.unsignedinteger], allowed: NDArray[np.uint64] | None
+) -> Asked:
+    """The arrays must live as long as the answer is used."""
+    bitmap = 0 if allowed is None else allowed.ctypes.data
+    return Asked(queries.ctypes.data, len(queries), bitmap, _width_of(queries), planes)
+
+
+def _width_of(words: NDArray[np.unsignedinteger]) -> tuple[np.unsignedinteger, ...]:
     """The width, as `near_masks` has it, of words `(num_items, num_words)`."""
     zero: Any = words.dtype.type(0)
     width: tuple[np.unsignedinteger, ...] = (zero,) * words.shape[1]
@@ -47,15 +66,15 @@ def in_whole_masks(words: NDArray[np.unsignedinteger]) -> Iterator[tuple[int, in
 
 
 @compiled
-def load_tile(codes: Any, count: Any, num_queries: Any, planes: Any, width: Any) -> Any:
-    """(address of the tile's codes, how many, queries that will look at them, planes of `new_tile`, width): the address
-    of the first plane. Reads up to a multiple of 64 codes."""
-    word_bytes = planes.itemsize
-    if len(width) == 1 and (num_queries < _MANY_QUERIES or codes % _LINE_BYTES == 0):
+def load_tile(codes: Any, count: Any, asked: Any) -> Any:
+    """(address of the tile's codes, how many, `Asked`): the address of the first plane. Reads up to a multiple of 64
+    codes."""
+    planes = asked.planes
+    if len(asked.width) == 1 and (asked.num_queries < _MANY_QUERIES or codes % _LINE_BYTES == 0):
         return codes  # one plane already, not worth a copy
     for place in range(0, count, CODES_PER_MASK):
-        rows = codes + word_bytes * len(width) * place
-        planes_of_rows(rows, planes.ctypes.data + word_bytes * place, planes.shape[1], width)
+        rows = codes + planes.itemsize * len(asked.width) * place
+        planes_of_rows(rows, planes.ctypes.data + planes.itemsize * place, planes.shape[1], asked.width)
     return planes.ctypes.data
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.kernels.code_tiles import in_whole_masks, load_tile, mask_of_first, new_tile, width_of
+from operators.kernels.code_tiles import asked_of, in_whole_masks, load_tile, mask_of_first, new_tile
 from operators.kernels.compiled import compiled
 from operators.kernels.near_masks import CODES_PER_MASK, differing_bits, near_mask, trailing_zeros, word_at
 from operators.kernels.smallest_k import POSITION_BITS
@@ -44,7 +44,6 @@ class NearestScan:
         """`queries`: `(num_queries, num_words)` of `code_words`. Only distances less than `below` count, when given."""
         num_queries = len(queries)
         self._queries = np.ascontiguousarray(queries)
-        self._width = width_of(queries)
         self._planes = new_tile(queries)
         self._kept = _Kept(
             k=k,
@@ -66,10 +65,9 @@ class NearestScan:
         """Codes `(num_codes, num_words)` of `code_words`, contiguous, from `first_position` on. `allowed`: a bitmap of
         those that may answer, bit j % 64 of word j // 64 for code j of the block. Other threads run meanwhile."""
         for start, count, words in in_whole_masks(codes):
-            bitmap = 0 if allowed is None else allowed.ctypes.data + start // 8
-            asked = self._queries.ctypes.data
-            place = first_position + start
-            _feed(words.ctypes.data, count, place, asked, self._planes, self._width, bitmap, self._kept)
+            bitmap = None if allowed is None else allowed[start // CODES_PER_MASK :]
+            asked = asked_of(self._queries, self._planes, bitmap)
+            _feed(words.ctypes.data, count, first_position + start, asked, self._kept)
 
     def sorted_keys(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Composite keys int64 `(num_queries, most)` in order, `NO_KEY` past a row's count; counts int64
@@ -85,29 +83,28 @@ class NearestScan:
 
 
 @compiled
-def _feed(
-    codes: Any, num_codes: Any, first_position: Any, asked: Any, planes: Any, width: Any, allowed: Any, kept: Any
-) -> None:
-    """Addresses: `codes`, `asked` (the queries), `allowed` (0: all are)."""
-    num_words, tile = planes.shape
-    code_bytes = num_words * planes.itemsize
+def _feed(codes: Any, num_codes: Any, first_position: Any, asked: Any, kept: Any) -> None:
+    """`codes` is an address."""
+    num_words, tile = asked.planes.shape
+    word_bytes = asked.planes.itemsize
+    code_bytes = num_words * word_bytes
     for start in range(0, num_codes, tile):
         count = min(tile, num_codes - start)
-        address = load_tile(codes + code_bytes * start, count, len(kept.bounds), planes, width)
-        for query in range(len(kept.bounds)):
+        planes = load_tile(codes + code_bytes * start, count, asked)
+        for query in range(asked.num_queries):
             bound = kept.bounds[query]
-            question = asked + code_bytes * query
+            question = asked.queries + code_bytes * query
             for place in range(0, count, CODES_PER_MASK):
-                mask = near_mask(address + planes.itemsize * place, tile, question, bound, width)
+                mask = near_mask(planes + word_bytes * place, tile, question, bound, asked.width)
                 if mask == 0:
                     continue
                 mask &= mask_of_first(count - place)
-                if allowed != 0:
-                    mask &= word_at(allowed, (start + place) // CODES_PER_MASK)
+                if asked.allowed != 0:
+                    mask &= word_at(asked.allowed, (start + place) // CODES_PER_MASK)
                 while mask != 0:
                     code = start + place + trailing_zeros(mask)
                     mask &= mask - _ONE
-                    distance = differing_bits(codes + code_bytes * code, question, width)
+                    distance = differing_bits(codes + code_bytes * code, question, asked.width)
                     if distance < bound:
                         bound = _keep(query, distance, first_position + code, kept)
 

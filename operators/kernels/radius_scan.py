@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.kernels.code_tiles import in_whole_masks, load_tile, mask_of_first, new_tile, width_of
+from operators.kernels.code_tiles import asked_of, in_whole_masks, load_tile, mask_of_first, new_tile
 from operators.kernels.compiled import compiled
 from operators.kernels.near_masks import CODES_PER_MASK, differing_bits, near_mask, trailing_zeros, word_at
 from operators.kernels.smallest_k import POSITION_BITS
 
 _LEAST_CAPACITY = 1024
 _ONE = np.uint64(1)
+
+
+class _Found(NamedTuple):
+    """Room for entries: queries and composite keys. Distances less than `below` enter."""
+
+    below: int
+    rows: NDArray[np.int64]
+    keys: NDArray[np.int64]
 
 
 class RadiusScan:
@@ -25,7 +33,6 @@ class RadiusScan:
     def __init__(self, queries: NDArray[np.unsignedinteger], *, radius: int, num_bits: int) -> None:
         """`queries`: `(num_queries, num_words)` of `code_words`."""
         self._queries = np.ascontiguousarray(queries)
-        self._width = width_of(queries)
         self._planes = new_tile(queries)
         self._below = min(radius, num_bits) + 1
         self._rows = np.empty(_LEAST_CAPACITY, np.int64)
@@ -37,10 +44,13 @@ class RadiusScan:
     ) -> None:
         """As `NearestScan.feed`; here the order of blocks does not matter."""
         for start, count, words in in_whole_masks(codes):
-            bitmap = 0 if allowed is None else allowed.ctypes.data + start // 8
+            bitmap = None if allowed is None else allowed[start // CODES_PER_MASK :]
+            asked = asked_of(self._queries, self._planes, bitmap)
             done = 0
             while done < count:
-                done = self._collect(words, done, count, first_position + start, bitmap)
+                found = _Found(self._below, self._rows, self._keys)
+                span = (done, count, first_position + start)
+                self._num_found, done = _collect(words.ctypes.data, span, asked, found, self._num_found)
                 if done < count:
                     self._grow()
 
@@ -48,51 +58,39 @@ class RadiusScan:
         """Queries and composite keys (distance, position) int64 `(num_found,)`, in no order."""
         return self._rows[: self._num_found], self._keys[: self._num_found]
 
-    def _collect(
-        self, words: NDArray[np.unsignedinteger], done: int, count: int, first_position: int, bitmap: int
-    ) -> int:
-        asked = self._queries.ctypes.data
-        query_facts = (asked, len(self._queries), self._below, bitmap)
-        found = (self._rows, self._keys)
-        self._num_found, done = _collect(
-            words.ctypes.data, (done, count, first_position), query_facts, self._planes, self._width, found,
-            self._num_found,
-        )  # fmt: skip
-        return int(done)
-
     def _grow(self) -> None:
         self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
         self._keys = np.concatenate([self._keys, np.empty_like(self._keys)])
 
 
 @compiled
-def _collect(codes: Any, span: Any, question: Any, planes: Any, width: Any, found: Any, num_found: Any) -> Any:
-    """Tile by tile until the room is full: the number of entries of whole tiles, and the first code not looked at."""
+def _collect(codes: Any, span: Any, asked: Any, found: Any, num_found: Any) -> Any:
+    """Tile by tile until the room is full: the number of entries of whole tiles, and the first code not looked at.
+    `codes` is an address; `span`: first code, number of codes, position of code 0."""
     first, num_codes, first_position = span
-    asked, num_queries, below, allowed = question
-    rows, keys = found
-    num_words, tile = planes.shape
-    code_bytes = num_words * planes.itemsize
+    num_words, tile = asked.planes.shape
+    word_bytes = asked.planes.itemsize
+    code_bytes = num_words * word_bytes
     for start in range(first, num_codes, tile):
         count = min(tile, num_codes - start)
-        address = load_tile(codes + code_bytes * start, count, num_queries, planes, width)
+        planes = load_tile(codes + code_bytes * start, count, asked)
         num_before = num_found
-        for query in range(num_queries):
-            query_address = asked + code_bytes * query
+        for query in range(asked.num_queries):
+            question = asked.queries + code_bytes * query
             for place in range(0, count, CODES_PER_MASK):
-                mask = near_mask(address + planes.itemsize * place, tile, query_address, below, width)
+                mask = near_mask(planes + word_bytes * place, tile, question, found.below, asked.width)
                 if mask == 0:
                     continue
                 mask &= mask_of_first(count - place)
-                if allowed != 0:
-                    mask &= word_at(allowed, (start + place) // CODES_PER_MASK)
+                if asked.allowed != 0:
+                    mask &= word_at(asked.allowed, (start + place) // CODES_PER_MASK)
                 while mask != 0:
+                    if num_found == len(found.rows):
+                        return num_before, start
                     code = start + place + trailing_zeros(mask)
                     mask &= mask - _ONE
-                    if num_found == len(rows):
-                        return num_before, start
-                    distance = differing_bits(codes + code_bytes * code, query_address, width)
-                    rows[num_found] = query
-                    keys[num_found] = (distance << POSITION_BITS) | (first_position + code)
+                    distance = differing_bits(codes + code_bytes * code, question, asked.width)
+                    found.rows[num_found] = query
+                    found.keys[num_found] = (distance << POSITION_BITS) | (first_position + code)
                     num_found += 1
     return num_found, num_codes
