@@ -47,6 +47,7 @@ def measure(group: MethodGroup, run: MethodsRun) -> dict[str, list[RetrievalRepo
             EvaluateProtocolSettings(
                 protocol=run.protocol,
                 features=group.features,
+                feature_settings=group.feature_settings,
                 runs=tuple(runs),
                 data_dir=run.data_dir,
                 seed=seed,
@@ -104,6 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings={
             "protocol": run.protocol,
             "features": group.features,
+            "feature_settings": dict(group.feature_settings),
             "seeds": list(run.seeds),
             "max_queries": run.max_queries,
             "max_training": group.max_training,
