@@ -8,28 +8,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.kernels.compiled import compiled
-from operators.kernels.hamming_numpy import long_words
 from operators.kernels.lookup_masks import (
     CODES_PER_LOOKUP,
+    byte_at,
     byte_planes,
     byte_planes_apart,
     has_byte_lookup,
     lookup_masks,
 )
-from operators.kernels.near_masks import trailing_zeros
-from operators.kernels.smallest_k import WIDE_POSITION_BITS, split_keys
+from operators.kernels.near_masks import CODES_PER_MASK, trailing_zeros, word_at
+from operators.kernels.smallest_k import WIDE_POSITION_BITS
+from operators.kernels.sortable_floats import INFINITY, sorted_floats
 
 _TILE_BYTES = 16 * 2**10
 _LEAST_CAPACITY = 64
 _NO_KEY = np.iinfo(np.int64).max
 _ONE = np.uint64(1)
+_SIGN = 2**31
+_ALL_ONES = 2**32 - 1
 _ANY_SUM = 255
 _ROUNDING = 2.0**-23  # twice what one addition may lose, of the largest sum
 _HAS_BYTE_LOOKUP = has_byte_lookup()
-_SIGN = 2**31
-_ALL_ONES = 2**32 - 1
-_INFINITY = 0xFF800000  # the number of infinity, and of minus infinity
-_MINUS_INFINITY = 0x007FFFFF
 
 
 class _Kept(NamedTuple):
@@ -46,71 +45,115 @@ class _Kept(NamedTuple):
     total: NDArray[np.float32]
 
 
+class _Tables(NamedTuple):
+    """`values` float32 `(num_queries, num_codebooks, 256)`; `terms` uint8: the way from the least value of a table, in
+    steps of 1 / `scales`, rounded down. A code whose sum is less than the bound has terms that add to at most `most`.
+    `floors`: what no sum is less than."""
+
+    values: NDArray[np.float32]
+    terms: NDArray[np.uint8]
+    scales: NDArray[np.float64]
+    floors: NDArray[np.float64]
+    most: NDArray[np.int64]
+
+
+class _Block(NamedTuple):
+    """Codes in words of 8 bytes, and a bitmap of those that may answer (0: all may), by their addresses."""
+
+    words: int
+    num_codes: int
+    num_words: int
+    first_position: int
+    allowed: int
+
+
 class AsymmetricNearest:
     """Keeps the `k` nearest of each query while codes pass by in ascending order of position; ties to the lower one.
 
-    Distances are those of `asymmetric_numpy`, to the bit. Memory: 16 bytes times `num_queries` times `k`.
+    Distances are those of `asymmetric_numpy`, to the bit. Memory: `state_bytes` a query.
     """
 
     def __init__(self, tables: NDArray[np.float32], *, k: int, below: int | None = None) -> None:
         """`tables` float32 `(num_queries, num_codebooks, 256)`, finite, as are their sums. Only distances whose
         `sortable_numbers` are less than `below` count, when it is given."""
         num_queries = len(tables)
-        self._tables = np.ascontiguousarray(tables)
-        bounds = np.full(num_queries, _float_at_most(_INFINITY if below is None else below), np.float32)
+        bounds = np.full(num_queries, _float_of(INFINITY if below is None else below), np.float32)
         self._kept = _Kept(
             k=k,
             bounds=bounds,
             bound_bits=bounds.view(np.uint32),
-            keys=np.empty((num_queries, max(2 * k, _LEAST_CAPACITY)), np.int64),
+            keys=np.empty((num_queries, _capacity(k)), np.int64),
             num_keys=np.zeros(num_queries, np.int64),
             total=np.zeros(1, np.float32),
         )
+        self._tables = _Tables(
+            values=np.array(tables, order="C"),
+            terms=np.zeros(tables.shape, np.uint8),
+            scales=np.zeros(num_queries),
+            floors=np.zeros(num_queries),
+            most=np.full(num_queries, _ANY_SUM),
+        )
+        for query in range(num_queries if below is not None else 0):
+            _round_down(query, bounds[query], self._tables)
 
-    def feed(self, codes: NDArray[np.uint8], first_position: int, allowed: NDArray[np.bool_] | None = None) -> None:
-        """Codes uint8 `(num_codes, num_codebooks)`, contiguous, from `first_position` on; `allowed` `(num_codes,)`:
-        which of them may answer. Other threads run meanwhile."""
-        chosen = np.empty(0, np.bool_) if allowed is None else allowed
+    @staticmethod
+    def state_bytes(k: int, num_codebooks: int) -> int:
+        """Bytes that one query takes."""
+        return 8 * _capacity(k) + 5 * 256 * num_codebooks
+
+    def feed(
+        self, codes: NDArray[np.unsignedinteger], first_position: int, allowed: NDArray[np.uint64] | None = None
+    ) -> None:
+        """Codes `(num_codes, num_words)` of `code_words`, contiguous, from `first_position` on. `allowed`: a bitmap of
+        those that may answer, bit j % 64 of word j // 64 for code j of the block. Other threads run meanwhile."""
+        if codes.dtype != np.uint64:
+            codes = np.pad(codes, ((0, 0), (0, 8 // codes.itemsize - 1))).view(np.uint64)
+        bitmap = 0 if allowed is None else allowed.ctypes.data
+        block = _Block(codes.ctypes.data, len(codes), codes.shape[1], first_position, bitmap)
         if _HAS_BYTE_LOOKUP:
-            _feed_lookups(codes, long_words(codes), self._tables, first_position, chosen, self._kept)
+            _feed_lookups(block, self._tables, self._kept)
         else:
-            _feed_sums(codes, self._tables, first_position, chosen, self._kept)
+            _feed_sums(block, self._tables.values, self._kept)
 
-    def sorted_entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Numbers of distances and positions int64 `(num_queries, at most k)` in order, and counts int64
-        `(num_queries,)`; entries past a row's count are meaningless."""
+    def sorted_keys(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Composite keys int64 `(num_queries, at most k)` of distances' numbers and positions in order; counts int64
+        `(num_queries,)`. Past a row's count, the largest int64."""
         kept = self._kept
         keys = np.where(np.arange(kept.keys.shape[1])[None, :] < kept.num_keys[:, None], kept.keys, _NO_KEY)
         keys.sort(axis=1)
         counts = np.minimum(kept.num_keys, kept.k)
-        return *split_keys(keys[:, : int(counts.max(initial=0))], WIDE_POSITION_BITS), counts
+        return keys[:, : int(counts.max(initial=0))], counts
 
 
-def _float_at_most(number: int) -> float:
+def _capacity(k: int) -> int:
+    return max(2 * k, _LEAST_CAPACITY)
+
+
+def _float_of(number: int) -> np.float32:
     """The float of a number; infinities for what is beyond them."""
-    kept = np.uint32(min(max(number, _MINUS_INFINITY), _INFINITY))
-    bits = kept ^ np.uint32(_SIGN) if kept & np.uint32(_SIGN) else ~kept
-    return float(np.asarray(bits, np.uint32).view(np.float32))
+    limited = min(max(number, _ALL_ONES - INFINITY), INFINITY)
+    return np.float32(sorted_floats(np.array([limited]))[0])
 
 
 @compiled
-def _feed_sums(codes: Any, tables: Any, first_position: Any, allowed: Any, kept: Any) -> None:
+def _feed_sums(block: Any, values: Any, kept: Any) -> None:
     """Adds floats for every pair: on any processor."""
-    num_codes, num_codebooks = codes.shape
-    tile = max(CODES_PER_LOOKUP, _TILE_BYTES // num_codebooks)
+    num_codebooks, row_bytes = values.shape[1], 8 * block.num_words
+    tile = max(CODES_PER_MASK, _TILE_BYTES // num_codebooks)
     planes = np.empty((num_codebooks, tile), np.uint8)
     sums = np.empty(tile, np.float32)
-    for start in range(0, num_codes, tile):
-        count = min(tile, num_codes - start)
+    for start in range(0, block.num_codes, tile):
+        count = min(tile, block.num_codes - start)
         for place in range(count):
             for codebook in range(num_codebooks):
-                planes[codebook, place] = codes[start + place, codebook]
-        for query in range(len(tables)):
-            _add_terms(tables[query], planes, count, sums)
+                planes[codebook, place] = byte_at(block.words, row_bytes * (start + place) + codebook)
+        for query in range(len(values)):
+            _add_terms(values[query], planes, count, sums)
             bound = kept.bounds[query]
             for place in range(count):
-                if sums[place] < bound and (len(allowed) == 0 or allowed[start + place]):
-                    bound = _keep(query, sums[place : place + 1], first_position + start + place, kept)
+                if sums[place] < bound and _is_allowed(start + place, block):
+                    kept.total[0] = sums[place]
+                    bound = _keep(query, block.first_position + start + place, kept)
 
 
 @compiled
@@ -124,113 +167,114 @@ def _add_terms(table: Any, planes: Any, count: Any, sums: Any) -> None:
 
 
 @compiled
-def _feed_lookups(codes: Any, words: Any, tables: Any, first_position: Any, allowed: Any, kept: Any) -> None:
-    """Adds floats for the pairs that `lookup_masks` leaves. `words`: uint64 `(num_codes, words of a code)`, the codes
-    with zeros behind them."""
-    num_codes, num_codebooks = codes.shape
-    tile = max(1, _TILE_BYTES // (8 * words.shape[1] * CODES_PER_LOOKUP)) * CODES_PER_LOOKUP
-    planes = np.empty((8 * words.shape[1], tile), np.uint8)
-    terms = np.zeros((len(tables), num_codebooks, 256), np.uint8)
-    most = np.empty(len(tables), np.int64)
-    for query in range(len(tables)):
-        most[query] = _round_down(tables[query], kept.bounds[query], terms[query])
-    masks = np.empty(CODES_PER_LOOKUP // 64, np.uint64)
-    spare = np.zeros(64, np.uint64)
-    for start in range(0, num_codes, tile):
-        count = min(tile, num_codes - start)
-        _load_planes(words[start : start + count], planes, spare)
-        for query in range(len(tables)):
-            for place in range(0, count, CODES_PER_LOOKUP):
-                if most[query] < 0:
-                    break
-                lookup_masks(
-                    planes.ctypes.data + place,
-                    tile,
-                    terms[query].ctypes.data,
-                    num_codebooks,
-                    most[query],
-                    masks.ctypes.data,
-                )
-                if not (masks[0] | masks[1] | masks[2] | masks[3]):
-                    continue
-                bound = kept.bounds[query]
-                _keep_masked(query, masks, (codes, start + place), (tables, first_position, allowed), kept)
-                if kept.bounds[query] < bound:
-                    most[query] = _round_down(tables[query], kept.bounds[query], terms[query])
+def _feed_lookups(block: Any, tables: Any, kept: Any) -> None:
+    """Adds floats for the pairs that `lookup_masks` leaves."""
+    num_chunks = max(1, _TILE_BYTES // (8 * block.num_words * CODES_PER_LOOKUP))
+    planes = np.empty((num_chunks, 8 * block.num_words, CODES_PER_LOOKUP), np.uint8)
+    masks = np.empty(CODES_PER_LOOKUP // CODES_PER_MASK, np.uint64)
+    num_queries, num_codebooks, _ = tables.values.shape
+    for start in range(0, block.num_codes, num_chunks * CODES_PER_LOOKUP):
+        end = min(block.num_codes, start + num_chunks * CODES_PER_LOOKUP)
+        for place in range(start, end, CODES_PER_LOOKUP):
+            _load_chunk(place, block, planes[(place - start) // CODES_PER_LOOKUP])
+        for query in range(num_queries):
+            terms = tables.terms[query].ctypes.data
+            for place in range(start, end, CODES_PER_LOOKUP):
+                most = tables.most[query]
+                chunk = planes[(place - start) // CODES_PER_LOOKUP].ctypes.data
+                if most >= 0 and lookup_masks(chunk, terms, num_codebooks, most, masks.ctypes.data):
+                    _keep_masked(query, masks, place, block, tables, kept)
 
 
 @compiled
-def _keep_masked(query: Any, masks: Any, block: Any, scan: Any, kept: Any) -> None:
-    """Of the codes from `block`'s place on that the masks name, those less than the bound enter."""
-    codes, first = block
-    tables, first_position, allowed = scan
-    bound, total = kept.bounds[query], kept.total
+def _load_chunk(first: Any, block: Any, planes: Any) -> None:
+    """Bytes of the 256 codes from `first` on, or as many as there are, to their planes; behind the last, anything."""
+    num_codes = min(CODES_PER_LOOKUP, block.num_codes - first)
+    whole = num_codes // CODES_PER_MASK * CODES_PER_MASK
+    row_bytes = 8 * block.num_words
+    rows = block.words + row_bytes * first
+    for word in range(block.num_words):
+        target = planes[8 * word].ctypes.data
+        for place in range(0, whole, CODES_PER_MASK):
+            if block.num_words == 1:
+                byte_planes(rows + row_bytes * place, target + place)
+            else:
+                byte_planes_apart(rows + row_bytes * place + 8 * word, row_bytes, target + place)
+    for place in range(whole, num_codes):
+        for byte in range(row_bytes):
+            planes[byte, place] = byte_at(rows, row_bytes * place + byte)
+
+
+@compiled
+def _keep_masked(query: Any, masks: Any, first: Any, block: Any, tables: Any, kept: Any) -> None:
+    """Of the codes from `first` on that the masks name, those less than the bound enter."""
+    values, total = tables.values[query], kept.total
+    before = kept.bounds[query]
+    bound = before
     for part in range(len(masks)):
         mask = masks[part]
-        left = len(codes) - first - 64 * part
-        if left < 64:
-            mask &= (_ONE << np.uint64(max(0, left))) - _ONE
         while mask != 0:
-            code = first + 64 * part + trailing_zeros(mask)
+            code = first + CODES_PER_MASK * part + trailing_zeros(mask)
             mask &= mask - _ONE
-            if len(allowed) == 0 or allowed[code]:
-                total[0] = tables[query, 0, codes[code, 0]]
-                for codebook in range(1, codes.shape[1]):
-                    total[0] += tables[query, codebook, codes[code, codebook]]
+            if code < block.num_codes and _is_allowed(code, block):
+                row = 8 * block.num_words * code
+                total[0] = values[0, byte_at(block.words, row)]
+                for codebook in range(1, len(values)):
+                    total[0] += values[codebook, byte_at(block.words, row + codebook)]
                 if total[0] < bound:
-                    bound = _keep(query, total, first_position + code, kept)
+                    bound = _keep(query, block.first_position + code, kept)
+    if bound < before:
+        _lower_most(query, bound, tables)
 
 
 @compiled
-def _load_planes(words: Any, planes: Any, spare: Any) -> None:
-    """Every byte of the codes to its plane, 64 codes at a time; behind the last, anything."""
-    step, stride = 8 * words.shape[1], planes.shape[1]
-    whole = len(words) // 64 * 64
-    for word in range(words.shape[1]):
-        target = planes.ctypes.data + 8 * word * stride
-        for place in range(0, whole, 64):
-            source = words.ctypes.data + step * place + 8 * word
-            if step == 8:
-                byte_planes(source, target + place, stride)
-            else:
-                byte_planes_apart(source, step, target + place, stride)
-        if whole < len(words):
-            for place in range(whole, len(words)):
-                spare[place - whole] = words[place, word]
-            byte_planes(spare.ctypes.data, target + whole, stride)
+def _is_allowed(code: Any, block: Any) -> Any:
+    if block.allowed == 0:
+        return True
+    return (word_at(block.allowed, code // CODES_PER_MASK) >> np.uint64(code % CODES_PER_MASK)) & _ONE != 0
 
 
 @compiled
-def _round_down(table: Any, bound: Any, terms: Any) -> Any:
-    """Terms of one byte for a float32 table `(num_codebooks, 256)`, in steps of the way from the least sum to the
-    bound; the most that terms of a sum less than the bound add to, or -1 where no sum is less.
+def _lower_most(query: Any, bound: Any, tables: Any) -> None:
+    """Follow a bound that fell: with the terms as they are, while these are fine enough."""
+    most = (np.float64(bound) - tables.floors[query]) * tables.scales[query]
+    if 2 * most < _ANY_SUM:
+        _round_down(query, bound, tables)
+    else:
+        tables.most[query] = np.int64(min(most, np.float64(_ANY_SUM)))
 
-    A term is rounded down, and the bound is moved up by what float32's additions may lose: no code is missed.
+
+@compiled
+def _round_down(query: Any, bound: Any, tables: Any) -> None:
+    """Terms in steps of the way from the least sum to the bound.
+
+    They are rounded down, and the bound is moved up by what float32's additions may lose: no code is missed.
     """
-    if bound == np.inf:
-        return _ANY_SUM
+    values, terms = tables.values[query], tables.terms[query]
     least, largest = 0.0, 0.0
-    for codebook in range(len(table)):
-        least += np.float64(table[codebook].min())
-        largest += np.float64(np.abs(table[codebook]).max())
-    way = np.float64(bound) - least + len(table) * _ROUNDING * largest
+    for codebook in range(len(values)):
+        least += np.float64(values[codebook].min())
+        largest += np.float64(np.abs(values[codebook]).max())
+    tables.floors[query] = least - len(values) * _ROUNDING * largest
+    way = np.float64(bound) - tables.floors[query]
+    tables.most[query] = _ANY_SUM - 1 if way > 0 else -1
     if way <= 0:
-        return -1
-    scale = (_ANY_SUM - 1) / way * (1 - 1e-9)
-    for codebook in range(len(table)):
-        smallest = np.float64(table[codebook].min())
-        for word in range(table.shape[1]):
-            steps = (np.float64(table[codebook, word]) - smallest) * scale
+        return
+    tables.scales[query] = (_ANY_SUM - 1) / way
+    scale = tables.scales[query] * (1 - 1e-9)
+    for codebook in range(len(values)):
+        smallest = np.float64(values[codebook].min())
+        for word in range(values.shape[1]):
+            steps = (np.float64(values[codebook, word]) - smallest) * scale
             terms[codebook, word] = np.uint8(min(steps, np.float64(_ANY_SUM)))
-    return _ANY_SUM - 1
 
 
 @compiled
-def _keep(query: Any, total: Any, position: Any, kept: Any) -> Any:
-    """An entry whose sum, float32 `(1,)`, is less than the bound; the new bound."""
-    signed = np.int64(total.view(np.uint32)[0])
-    number = signed + _SIGN if signed < _SIGN else _ALL_ONES - signed
-    if signed == _SIGN:  # -0 is 0
+def _keep(query: Any, position: Any, kept: Any) -> Any:
+    """The entry of `total`, which is less than the bound; the new bound."""
+    bits = np.int64(kept.total.view(np.uint32)[0])
+    number = bits + _SIGN if bits < _SIGN else _ALL_ONES - bits
+    if bits == _SIGN:  # -0 is 0
         number = np.int64(_SIGN)
     kept.keys[query, kept.num_keys[query]] = (number << WIDE_POSITION_BITS) | position
     kept.num_keys[query] += 1

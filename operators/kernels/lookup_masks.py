@@ -17,8 +17,8 @@ from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 CODES_PER_LOOKUP = 256
+"""Codes lie in chunks of as many, one plane per byte of a code after the other: `(bytes of a code, 256)`."""
 _CODES_PER_MASK = 64
-_BYTES_PER_WORD = 8
 _TABLE_BYTES = 256
 _BYTE = ir.IntType(8)
 _LONG = ir.IntType(64)
@@ -33,27 +33,26 @@ def has_byte_lookup() -> bool:
 
 
 @intrinsic
-def byte_planes(typing: Any, words: Any, planes: Any, stride: Any) -> Any:
-    """(address of 64 words of 8 bytes, address of the first plane's place for them, bytes from one plane to the next):
-    byte b of word j goes to place j of plane b."""
-    signature = types.void(types.uintp, types.uintp, types.int64)
+def byte_planes(typing: Any, words: Any, planes: Any) -> Any:
+    """(address of 64 words of 8 bytes, address of the place for the first in the first of 8 planes of a chunk): byte b
+    of word j goes to place j of plane b."""
+    signature = types.void(types.uintp, types.uintp)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        words, planes, stride = arguments
-        rows = [_load(builder, builder.add(words, _long(64 * row))) for row in range(8)]
-        _store_planes(builder, rows, planes, stride)
+        words, planes = arguments
+        _store_planes(builder, [_load(builder, words, 64 * row) for row in range(8)], planes)
         return context.get_dummy_value()
 
     return signature, generate
 
 
 @intrinsic
-def byte_planes_apart(typing: Any, words: Any, step: Any, planes: Any, stride: Any) -> Any:
+def byte_planes_apart(typing: Any, words: Any, step: Any, planes: Any) -> Any:
     """`byte_planes` of words that lie `step` bytes apart."""
-    signature = types.void(types.uintp, types.int64, types.uintp, types.int64)
+    signature = types.void(types.uintp, types.int64, types.uintp)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        words, step, planes, stride = arguments
+        words, step, planes = arguments
         rows = []
         for first in range(0, 64, 8):
             row = ir.Constant(_LONGS, ir.Undefined)
@@ -62,35 +61,46 @@ def byte_planes_apart(typing: Any, words: Any, step: Any, planes: Any, stride: A
                 word = builder.load(builder.inttoptr(address, _LONG.as_pointer()))
                 row = builder.insert_element(row, word, ir.Constant(ir.IntType(32), lane))
             rows.append(builder.bitcast(row, _BYTES))
-        _store_planes(builder, rows, planes, stride)
+        _store_planes(builder, rows, planes)
         return context.get_dummy_value()
 
     return signature, generate
 
 
 @intrinsic
-def lookup_masks(typing: Any, planes: Any, stride: Any, terms: Any, num_codebooks: Any, most: Any, masks: Any) -> Any:
-    """(address of the first plane, bytes from one plane to the next, address of uint8 terms `(num_codebooks, 256)`,
-    number of codebooks, largest sum that counts (0 to 255), address of 4 uint64): sets bit j % 64 of mask j // 64 where
-    the terms of code j of 256 add to at most `most`; sums stop at 255. Only where `has_byte_lookup`."""
-    signature = types.void(types.uintp, types.int64, types.uintp, types.int64, types.int64, types.uintp)
+def byte_at(typing: Any, address: Any, place: Any) -> Any:
+    """(address, place) -> the uint8 there."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        planes, stride, terms, num_codebooks, most, masks = arguments
+        return builder.load(builder.inttoptr(builder.add(*arguments), _BYTE.as_pointer()))
+
+    return types.uint8(types.uintp, types.int64), generate
+
+
+@intrinsic
+def lookup_masks(typing: Any, planes: Any, terms: Any, num_codebooks: Any, most: Any, masks: Any) -> Any:
+    """(address of a chunk, address of uint8 terms `(num_codebooks, 256)`, number of codebooks, largest sum that counts
+    (0 to 255), address of 4 uint64): sets bit j % 64 of mask j // 64 where the terms of code j of the chunk add to at
+    most that; sums stop at 255. Returns whether any is set. Only where `has_byte_lookup`."""
+    signature = types.boolean(types.uintp, types.uintp, types.int64, types.int64, types.uintp)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        planes, terms, num_codebooks, most, masks = arguments
         sums = [cgutils.alloca_once_value(builder, ir.Constant(_BYTES, None)) for _ in range(4)]
         with cgutils.for_range(builder, num_codebooks) as loop:
             table = builder.add(terms, builder.mul(loop.index, _long(_TABLE_BYTES)))
-            quarters = [_load(builder, builder.add(table, _long(64 * quarter))) for quarter in range(4)]
-            plane = builder.add(planes, builder.mul(loop.index, stride))
+            quarters = [_load(builder, table, 64 * quarter) for quarter in range(4)]
+            plane = builder.add(planes, builder.mul(loop.index, _long(CODES_PER_LOOKUP)))
             for part, total in enumerate(sums):
-                codes = _load(builder, builder.add(plane, _long(_CODES_PER_MASK * part)))
-                added = _added(builder, builder.load(total), _looked_up(builder, quarters, codes))
-                builder.store(added, total)
+                codes = _load(builder, plane, _CODES_PER_MASK * part)
+                builder.store(_added(builder, builder.load(total), _looked_up(builder, quarters, codes)), total)
         limit = _splat(builder, builder.trunc(most, _BYTE))
+        found = _long(0)
         for part, total in enumerate(sums):
             mask = builder.bitcast(builder.icmp_unsigned("<=", builder.load(total), limit), _LONG)
             builder.store(mask, builder.inttoptr(builder.add(masks, _long(8 * part)), _LONG.as_pointer()))
-        return context.get_dummy_value()
+            found = builder.or_(found, mask)
+        return builder.icmp_unsigned("!=", found, _long(0))
 
     return signature, generate
 
@@ -109,30 +119,24 @@ def _added(builder: Any, left: Any, right: Any) -> Any:
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.uadd.sat.v64i8"), [left, right])
 
 
-def _store_planes(builder: Any, rows: list[Any], planes: Any, stride: Any) -> None:
+def _store_planes(builder: Any, rows: list[Any], planes: Any) -> None:
     """Bytes of 64 words, eight words in each row, to their planes."""
     gathered = [8 * place + byte for byte in range(8) for place in range(8)]
     squares = [builder.bitcast(_shuffled(builder, row, row, gathered), _LONGS) for row in rows]
     for plane, column in enumerate(_transposed(builder, squares)):
-        address = builder.add(planes, builder.mul(stride, _long(plane)))
+        address = builder.add(planes, _long(CODES_PER_LOOKUP * plane))
         builder.store(column, builder.inttoptr(address, _LONGS.as_pointer())).align = 1
 
 
 def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
-    """Eight vectors of eight words as their columns: each step exchanges halves of squares, from large to small."""
+    """Eight vectors of eight words as their columns: squares exchange halves, from large squares to small ones."""
     for size in (4, 2, 1):
-        lower = [lane + 8 * (part // size % 2) for lane, part in _pairs(size)]
-        for first in (row for row in range(8) if not row // size % 2):
+        upper = [lane - size + 8 if lane & size else lane for lane in range(8)]
+        for first in (row for row in range(8) if not row & size):
             left, right = rows[first], rows[first + size]
-            rows[first] = _shuffled(builder, left, right, lower)
-            rows[first + size] = _shuffled(builder, left, right, [place + size for place in lower])
+            rows[first] = _shuffled(builder, left, right, upper)
+            rows[first + size] = _shuffled(builder, left, right, [place + size for place in upper])
     return rows
-
-
-def _pairs(size: int) -> list[tuple[int, int]]:
-    """Of each lane of an exchanged vector: the lane it comes from, and the lane itself, whose square says from which of
-    the two vectors."""
-    return [(lane - size * (lane // size % 2), lane) for lane in range(8)]
 
 
 def _shuffled(builder: Any, left: Any, right: Any, places: list[int]) -> Any:
@@ -140,8 +144,8 @@ def _shuffled(builder: Any, left: Any, right: Any, places: list[int]) -> Any:
     return builder.shuffle_vector(left, right, mask)
 
 
-def _load(builder: Any, address: Any) -> Any:
-    loaded = builder.load(builder.inttoptr(address, _BYTES.as_pointer()))
+def _load(builder: Any, address: Any, offset: int) -> Any:
+    loaded = builder.load(builder.inttoptr(builder.add(address, _long(offset)), _BYTES.as_pointer()))
     loaded.align = 1
     return loaded
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+INFINITY = 0xFF800000
+"""The number of infinity; that of minus infinity is 2**32 - 1 minus it."""
 _SIGN = np.uint32(1 << 31)
 
 

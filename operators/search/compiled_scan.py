@@ -6,9 +6,10 @@ joined by (distance, position).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,18 +29,56 @@ _BLOCK_PAIRS = 2**30  # tens of milliseconds, after which a cancelled scan ends
 _STATE_BYTES = 2**28
 
 
+class NearestKeeper(Protocol):
+    """What keeps the k nearest codes of a group of queries: `NearestScan` and `AsymmetricNearest`."""
+
+    def feed(
+        self, codes: NDArray[np.unsignedinteger], first_position: int, allowed: NDArray[np.uint64] | None = None
+    ) -> None:
+        """Codes of `code_words`, in ascending order of position."""
+
+    def sorted_keys(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Composite keys `(num_queries, at most k)`, `NO_KEY` past a row's count; counts."""
+
+
 def nearest_entries(
     codes: BinaryCodes, queries: BinaryCodes, *, k: int, below: int | None, options: ScanOptions
 ) -> Entries:
-    """As `PairScan.nearest`. Queries whose entries would take more than a quarter of a GiB per thread go in groups."""
-    group = max(1, _STATE_BYTES // NearestScan.state_bytes(k, codes.num_bits))
-    parts = [
-        _group(codes, queries[slice(first, first + group)], k, below, options) for first in _starts(queries, group)
-    ]
+    """As `PairScan.nearest`, by Hamming distance."""
+    words = code_words(queries.packed)
+
+    def new_keeper(rows: slice) -> NearestKeeper:
+        return NearestScan(words[rows], k=k, num_bits=codes.num_bits, below=below)
+
+    groups = query_groups(len(queries), NearestScan.state_bytes(k, codes.num_bits))
+    keys, counts = nearest_keys(codes, new_keeper, groups, k=k, options=options)
+    return *split_keys(keys), counts
+
+
+def query_groups(num_queries: int, state_bytes: int) -> list[slice]:
+    """Queries in groups whose states take at most a quarter of a GiB per thread; at least one group, so that no
+    queries have an answer too."""
+    group = max(1, _STATE_BYTES // state_bytes)
+    return [slice(first, min(first + group, num_queries)) for first in range(0, max(1, num_queries), group)]
+
+
+def nearest_keys(
+    codes: BinaryCodes,
+    new_keeper: Callable[[slice], NearestKeeper],
+    groups: Sequence[slice],
+    *,
+    k: int,
+    options: ScanOptions,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sorted keys `(num_queries, at most k)` and counts of all groups; each thread has a keeper of each group."""
+    parts = []
+    for rows in groups:
+        keepers = [new_keeper(rows) for _ in range(options.num_threads)]
+        _feed_all([keeper.feed for keeper in keepers], codes, rows.stop - rows.start, options)
+        parts.append(_joined([keeper.sorted_keys() for keeper in keepers], k))
     widest = max(keys.shape[1] for keys, _ in parts)
     padded = [np.pad(keys, ((0, 0), (0, widest - keys.shape[1])), constant_values=NO_KEY) for keys, _ in parts]
-    distances, positions = split_keys(np.concatenate(padded))
-    return distances, positions, np.concatenate([counts for _, counts in parts])
+    return np.concatenate(padded), np.concatenate([counts for _, counts in parts])
 
 
 def entries_within(
@@ -56,23 +95,14 @@ def entries_within(
 Feed = Callable[[NDArray[np.unsignedinteger], int, NDArray[np.uint64] | None], None]
 
 
-def _group(
-    codes: BinaryCodes, queries: BinaryCodes, k: int, below: int | None, options: ScanOptions
+def _joined(
+    parts: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]], k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Sorted keys `(num_queries, at most k)` and counts of one group of queries."""
-    words = code_words(queries.packed)
-    scans = [NearestScan(words, k=k, num_bits=codes.num_bits, below=below) for _ in range(options.num_threads)]
-    _feed_all([scan.feed for scan in scans], codes, len(queries), options)
-    keys, counts = zip(*(scan.sorted_keys() for scan in scans), strict=True)
-    if len(scans) == 1:
-        return keys[0], counts[0]
-    joined = np.sort(np.concatenate(keys, axis=1), axis=1)[:, :k]
-    return joined, np.minimum(np.sum(counts, axis=0), k)
-
-
-def _starts(queries: BinaryCodes, group: int) -> Iterator[int]:
-    """At least one group, so that no queries have an answer too."""
-    yield from range(0, max(1, len(queries)), group)
+    """Keys and counts of one group of queries over all ranges of codes."""
+    if len(parts) == 1:
+        return parts[0]
+    keys, counts = zip(*parts, strict=True)
+    return np.sort(np.concatenate(keys, axis=1), axis=1)[:, :k], np.minimum(np.sum(counts, axis=0), k)
 
 
 def _feed_all(feeds: Sequence[Feed], codes: BinaryCodes, num_queries: int, options: ScanOptions) -> None:

@@ -5,12 +5,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from operators.kernels import asymmetric_nearest
+from operators.kernels import asymmetric_nearest, lookup_masks
 from operators.kernels.asymmetric_nearest import AsymmetricNearest
 from operators.kernels.asymmetric_numpy import asymmetric_distances
+from operators.kernels.hamming_numpy import code_words
 from operators.kernels.smallest_k import WIDE_POSITION_BITS, composite_keys, split_keys
 from operators.kernels.sortable_floats import sortable_numbers
 from operators.quantization.lookup_tables import LookupTables
+from operators.search.allowed_rows import AllowedRows
 
 Tables = np.ndarray
 _KINDS = ("normal", "whole", "zeros", "shifted", "lopsided", "huge")
@@ -46,13 +48,17 @@ def _expected(
 
 
 def _found(scan: AsymmetricNearest) -> list[list[tuple[int, int]]]:
-    distances, positions, counts = scan.sorted_entries()
-    return [
-        list(zip(distances[row, :count].tolist(), positions[row, :count].tolist(), strict=True))
-        for row, count in enumerate(counts)
-    ]
+    keys, counts = scan.sorted_keys()
+    found = [split_keys(row[:count], WIDE_POSITION_BITS) for row, count in zip(keys, counts, strict=True)]
+    return [list(zip(distances.tolist(), positions.tolist(), strict=True)) for distances, positions in found]
 
 
+def _feed(scan: AsymmetricNearest, codes: np.ndarray, first: int, allowed: np.ndarray | None) -> None:
+    bitmap = None if allowed is None else AllowedRows.from_mask(allowed).words
+    scan.feed(code_words(codes), first, bitmap)
+
+
+@pytest.mark.parametrize("has_byte_lookup", sorted({False, lookup_masks.has_byte_lookup()}))
 @settings(max_examples=120, deadline=None)
 @example(kind="shifted", num_codes=3000, num_codebooks=8, k=3, share=1.0, seed=0)
 @example(kind="lopsided", num_codes=3000, num_codebooks=16, k=300, share=0.5, seed=1)
@@ -66,7 +72,7 @@ def _found(scan: AsymmetricNearest) -> list[list[tuple[int, int]]]:
     seed=st.integers(0, 2**32),
 )
 def test_equals_a_sort_of_everything(
-    kind: str, num_codes: int, num_codebooks: int, k: int, share: float, seed: int
+    has_byte_lookup: bool, kind: str, num_codes: int, num_codebooks: int, k: int, share: float, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     num_words = int(rng.choice([1, 3, 256]))  # few: most distances tie
@@ -79,8 +85,10 @@ def test_equals_a_sort_of_everything(
         below = int(rng.choice(numbers.ravel()))
     scan = AsymmetricNearest(tables, k=k, below=below)
     cuts = np.sort(rng.integers(0, num_codes + 1, 2))
-    for first, last in zip([0, *cuts], [*cuts, num_codes], strict=True):
-        scan.feed(codes[first:last], int(first), None if share == 1 else allowed[first:last])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(asymmetric_nearest, "_HAS_BYTE_LOOKUP", has_byte_lookup)
+        for first, last in zip([0, *cuts], [*cuts, num_codes], strict=True):
+            _feed(scan, codes[first:last], int(first), None if share == 1 else allowed[first:last])
     assert _found(scan) == _expected(codes, tables, k, allowed | (share == 1), below)
 
 
@@ -88,14 +96,14 @@ def test_equals_a_sort_of_everything(
 def test_a_bound_beyond_all_numbers(below: int) -> None:
     tables = _tables("normal", 1, 2, np.random.default_rng(0))
     scan = AsymmetricNearest(tables, k=4, below=below)
-    scan.feed(np.zeros((10, 2), np.uint8), 0)
-    assert scan.sorted_entries()[2].tolist() == [0 if below == 0 else 4]
+    _feed(scan, np.zeros((10, 2), np.uint8), 0, None)
+    assert scan.sorted_keys()[1].tolist() == [0 if below == 0 else 4]
 
 
 def test_many_codes_keep_no_more_than_asked() -> None:
     rng = np.random.default_rng(3)
     codes, tables = rng.integers(0, 256, (50_000, 4), dtype=np.uint8), _tables("normal", 2, 4, rng)
     scan = AsymmetricNearest(tables, k=5)
-    scan.feed(codes, 0)
-    assert scan._kept.keys.shape[1] == asymmetric_nearest._LEAST_CAPACITY
+    _feed(scan, codes, 0, None)
+    assert AsymmetricNearest.state_bytes(5, 4) == scan._kept.keys[0].nbytes + 5 * tables[0].size
     assert _found(scan) == _expected(codes, tables, 5, np.ones(len(codes), bool), None)

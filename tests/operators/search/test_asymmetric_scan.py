@@ -7,12 +7,15 @@ from hypothesis import strategies as st
 
 from operators.binary_codes import BinaryCodes
 from operators.errors import ShapeMismatch
+from operators.kernels.asymmetric_nearest import AsymmetricNearest
 from operators.quantization.lookup_tables import LookupTables
 from operators.ranked_neighbors import PAD_ID, RankedNeighbors
-from operators.search import asymmetric_scan
+from operators.search import asymmetric_scan, compiled_scan
+from operators.search.allowed_rows import AllowedRows
 from operators.search.asymmetric_scan import AsymmetricScan
 from operators.search.block_scan import rank_nearest
 from operators.search.merge_ranked import merge_ranked
+from operators.search.scan_options import ScanOptions
 
 
 def _case(num_codes: int, num_queries: int, seed: int) -> tuple[BinaryCodes, LookupTables]:
@@ -82,23 +85,38 @@ def test_the_compiled_scan_answers_as_numpy_does(
     allowed = None if share is None else rng.random(num_codes) < share
     ids = np.sort(rng.choice(1000, num_codes, replace=False)).astype(np.int64)
     answers = []
-    for few_pairs in (0, 2**62):
+    rows = None if allowed is None else AllowedRows.from_mask(allowed)
+    for few_pairs, num_threads in ((0, 1), (0, 3), (2**62, 1)):
+        options = ScanOptions(num_threads=num_threads, allowed=rows)
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(asymmetric_scan, "_FEW_PAIRS", few_pairs)
             patched.setattr(asymmetric_scan, "_FEW_PAIRS_BEFORE_IMPORT", few_pairs)
-            patched.setattr(asymmetric_scan, "_BLOCK_BYTES", 500)
-            answers.append(rank_nearest(AsymmetricScan(codes, tables, allowed), ids, k=k))
+            answers.append(rank_nearest(AsymmetricScan(codes, tables, options), ids, k=k))
     for name in ("distances", "ids", "counts"):
-        np.testing.assert_array_equal(getattr(answers[0], name), getattr(answers[1], name))
+        for other in answers[1:]:
+            np.testing.assert_array_equal(getattr(answers[0], name), getattr(other, name))
     if allowed is not None:
         assert set(answers[0].ids[answers[0].ids != PAD_ID]) <= set(ids[allowed])
         assert (answers[0].counts == min(k, allowed.sum())).all()
 
 
+def test_many_queries_are_answered_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    codes = BinaryCodes(rng.integers(0, 256, (500, 2), dtype=np.uint8), 16)
+    tables = LookupTables(rng.random((7, 2, 256), np.float32))
+    expected = rank_nearest(AsymmetricScan(codes, tables), np.arange(500), k=9)
+    monkeypatch.setattr(asymmetric_scan, "_FEW_PAIRS", 0)
+    monkeypatch.setattr(asymmetric_scan, "_FEW_PAIRS_BEFORE_IMPORT", 0)
+    monkeypatch.setattr(compiled_scan, "_STATE_BYTES", 3 * AsymmetricNearest.state_bytes(9, 2))
+    found = rank_nearest(AsymmetricScan(codes, tables), np.arange(500), k=9)
+    np.testing.assert_array_equal(found.ids, expected.ids)
+    np.testing.assert_array_equal(found.distances, expected.distances)
+
+
 def test_a_filter_of_another_shape_is_refused() -> None:
     codes, tables = _case(5, 1, 0)
-    with pytest.raises(ShapeMismatch, match=r"allowed: got bool \(4,\), expected bool \(5,\)"):
-        AsymmetricScan(codes, tables, np.ones(4, bool))
+    with pytest.raises(ShapeMismatch, match="of 4 rows, expected of 5 codes"):
+        AsymmetricScan(codes, tables, ScanOptions(allowed=AllowedRows.from_mask(np.ones(4, bool))))
 
 
 def test_tables_whose_sums_overflow_are_refused() -> None:
