@@ -56,6 +56,25 @@ class NearPairs:
         within = 0 if self.first_right is not None else int((here * (here - 1) // 2).sum())
         return between + within
 
+    def linked(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16]]:
+        """Left, right and distances, sorted by (left, right), of as few pairs of items as tell all.
+
+        Within one set: the pairs of different codes, and each item whose code is not new with the first that has it, at
+        distance 0. Between two sets: every item of the left set with the first of each code of the other.
+        """
+        if self.first_right is None:
+            again = np.flatnonzero(self.first != np.arange(len(self.first)))
+            left, right = np.concatenate([self.left, self.first[again]]), np.concatenate([self.right, again])
+            distances = np.concatenate([self.distances, np.zeros(len(again), np.uint16)])
+        else:
+            starts = np.searchsorted(self.left, self.first)
+            counts = np.searchsorted(self.left, self.first, side="right") - starts
+            left = np.repeat(np.arange(len(self.first)), counts)
+            pair = np.arange(len(left)) - np.repeat(np.cumsum(counts) - counts - starts, counts)
+            right, distances = self.right[pair], self.distances[pair]
+        order = np.lexsort((right, left))
+        return left[order], right[order], distances[order]
+
     def expand(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16]]:
         """Every pair of items within the radius: left, right and distances, sorted by (left, right).
 
@@ -97,10 +116,11 @@ def near_pairs(codes: BinaryCodes, *, radius: int, num_threads: int = 1) -> Near
     """
     _check(codes.num_bits, radius, num_threads)
     words, first = _distinct(codes)
-    represented = np.flatnonzero(first == np.arange(len(first)))
     tables = choose_tables(words, None, num_bits=8 * codes.packed.shape[1], radius=radius)
     found = _join(words, None, tables, radius, num_threads)
-    return _sorted_pairs(found, represented, represented, NearPairs(*_NONE, first))
+    left, right, distances = _sorted(found)
+    represented = _firsts(first)  # these ascend: pairs stay in order
+    return NearPairs(represented[left], represented[right], distances, first)
 
 
 def near_pairs_between(codes: BinaryCodes, others: BinaryCodes, *, radius: int, num_threads: int = 1) -> NearPairs:
@@ -114,12 +134,8 @@ def near_pairs_between(codes: BinaryCodes, others: BinaryCodes, *, radius: int, 
     (words, first), (other_words, other_first) = _distinct(codes), _distinct(others)
     tables = choose_tables(words, other_words, num_bits=8 * codes.packed.shape[1], radius=radius)
     found = _join(words, other_words, tables, radius, num_threads)
-    represented = np.flatnonzero(first == np.arange(len(first)))
-    other_represented = np.flatnonzero(other_first == np.arange(len(other_first)))
-    return _sorted_pairs(found, represented, other_represented, NearPairs(*_NONE, first, other_first))
-
-
-_NONE = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint16))
+    left, right, distances = _sorted(found)
+    return NearPairs(_firsts(first)[left], _firsts(other_first)[right], distances, first, other_first)
 
 
 def check_radius(radius: int, num_bits: int) -> None:
@@ -134,11 +150,20 @@ def _check(num_bits: int, radius: int, num_threads: int) -> None:
         raise InvalidSetting("num_threads", repr(num_threads), "a whole number of at least 1")
 
 
+def first_items(codes: BinaryCodes) -> NDArray[np.int64]:
+    """For each item the lowest position of an item with the same code, int64 `(num_items,)`."""
+    return _first_of_each(_long_words(codes.packed))
+
+
+def _first_of_each(words: Words) -> NDArray[np.int64]:
+    every_bit = np.full(words.shape[1], np.iinfo(np.uint64).max)
+    return first_of_identical(sort_into_buckets(words, every_bit, _bucket_bits(len(words))))
+
+
 def _distinct(codes: BinaryCodes) -> tuple[Words, NDArray[np.int64]]:
     """The different codes as words, in the order of their first items, and for each item the first with its code."""
     words = _long_words(codes.packed)
-    every_bit = np.full(words.shape[1], np.iinfo(np.uint64).max)
-    first = first_of_identical(sort_into_buckets(words, every_bit, _bucket_bits(len(words))))
+    first = _first_of_each(words)
     is_first = first == np.arange(len(first))
     return (words if np.all(is_first) else words[is_first]), first
 
@@ -187,22 +212,14 @@ def _pieces_of_work(left: Buckets, right: Buckets, *, is_same: bool) -> tuple[li
     return bounds[:-1], bounds[1:]
 
 
-def _sorted_pairs(
-    found: NDArray[np.int64],
-    represented: NDArray[np.int64],
-    other_represented: NDArray[np.int64],
-    empty: NearPairs,
-) -> NearPairs:
-    """Rows of different codes to positions of items; these ascend alike, so that the order stays."""
+def _sorted(found: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16]]:
     order = np.lexsort((found[:, 1], found[:, 0]))
     left, right, distances = found[order].T
-    return NearPairs(
-        represented[left],
-        other_represented[right],
-        distances.astype(np.uint16),
-        empty.first,
-        empty.first_right,
-    )
+    return left, right, distances.astype(np.uint16)
+
+
+def _firsts(first: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.flatnonzero(first == np.arange(len(first)))
 
 
 def _postings(first: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

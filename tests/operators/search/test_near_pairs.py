@@ -14,7 +14,7 @@ from operators.errors import InvalidSetting, ShapeMismatch
 from operators.search import near_pairs as near_pairs_module
 from operators.search.join_tables import JoinTables, substring_masks
 from operators.search.near_pairs import NearPairs, near_pairs, near_pairs_between
-from tests.operators.search.near_duplicates import as_pairs, clustered_codes, pairs_by_force
+from tests.operators.search.near_duplicates import Pair, as_pairs, clustered_codes, pairs_by_force
 
 
 @settings(max_examples=60, deadline=None)
@@ -78,6 +78,43 @@ def test_identical_codes_are_not_paired_one_by_one() -> None:
     assert as_pairs((found.left, found.right, found.distances)) == [(0, 100_001, 2)]
     assert found.num_item_pairs == 100_001 * 100_000 // 2 + 100_001
     assert found.first.tolist() == [0] * 100_001 + [100_001, 100_002]
+
+
+def closure(pairs: list[Pair]) -> dict[int, set[int]]:
+    """Items that pairs at distance 0 connect, by item."""
+    groups: dict[int, set[int]] = {}
+    for left, right, distance in pairs:
+        if distance == 0:
+            joined = groups.get(left, {left}) | groups.get(right, {right})
+            groups.update(dict.fromkeys(joined, joined))
+    return groups
+
+
+@pytest.mark.parametrize("num_codes", [0, 1, 60])
+def test_linked_pairs_tell_all(num_codes: int) -> None:
+    codes = clustered_codes(num_codes, 16, seed=4, most_flips=2)
+    linked = as_pairs(near_pairs(codes, radius=2).linked())
+    expected = pairs_by_force(codes, None, 2)
+    assert linked == sorted(set(linked) & set(expected))
+    groups = closure(linked)
+    told = {
+        (min(one, other), max(one, other), distance)
+        for left, right, distance in linked
+        for one in groups.get(left, {left})
+        for other in groups.get(right, {right})
+        if one != other
+    }
+    told |= {(one, other, 0) for group in groups.values() for one in group for other in group if one < other}
+    assert sorted(told) == expected
+    assert num_codes < 60 or len(linked) < len(expected)
+
+
+def test_linked_pairs_of_two_sets_name_every_item_of_the_left() -> None:
+    codes = BinaryCodes(np.array([[3], [8], [3], [255]], np.uint8), 8)
+    others = BinaryCodes(np.array([[3], [3], [1], [8]], np.uint8), 8)
+    found = near_pairs_between(codes, others, radius=1)
+    assert as_pairs(found.linked()) == [(0, 0, 0), (0, 2, 1), (1, 3, 0), (2, 0, 0), (2, 2, 1)]
+    assert found.num_item_pairs == 3 + 1 + 3
 
 
 def test_pairs_of_different_codes_are_sorted_and_of_first_items() -> None:

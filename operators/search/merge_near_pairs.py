@@ -1,0 +1,40 @@
+"""Near pairs that were found part by part, as one answer: that of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.search.near_pairs import NearPairs
+
+
+def merge_near_pairs(
+    parts: Sequence[tuple[tuple[int, int], NearPairs]],
+    first: NDArray[np.int64],
+    first_right: NDArray[np.int64] | None = None,
+) -> NearPairs:
+    """`parts`: pairs within and between the parts of one set (each two parts once, the lower one left), or between the
+    parts of two sets; each with the position where its left and its right part start in their sets. `first` and
+    `first_right`: of the whole sets, as `first_items` gives them.
+
+    Equal, array by array, to what `near_pairs` or `near_pairs_between` gives for the whole. Memory: the pairs twice.
+    """
+    left, right = np.empty(0, np.int64), np.empty(0, np.int64)
+    distances = np.empty(0, np.uint16)
+    if parts:
+        left = np.concatenate([pairs.left + start for (start, _), pairs in parts])
+        right = np.concatenate([pairs.right + start for (_, start), pairs in parts])
+        distances = np.concatenate([pairs.distances for _, pairs in parts])
+    left, right = first[left], (first if first_right is None else first_right)[right]
+    if first_right is None:
+        different = left != right
+        left, right, distances = left[different], right[different], distances[different]
+        left, right = np.minimum(left, right), np.maximum(left, right)
+    # Codes that several parts hold made the same pair several times.
+    order = np.lexsort((right, left))
+    left, right, distances = left[order], right[order], distances[order]
+    is_new = np.ones(len(left), bool)
+    is_new[1:] = (left[1:] != left[:-1]) | (right[1:] != right[:-1])
+    return NearPairs(left[is_new], right[is_new], distances[is_new], first, first_right)
