@@ -48,9 +48,11 @@ class SourceDefaults(_Section):
 
 
 class SearchSettings(_Section):
-    """`num_searchers` 0 searches inside the calling process; more start that many Ray actors."""
+    """`num_searchers` 0 searches inside the calling process; more start that many Ray actors. `num_threads` share the
+    scan of a shard: useful where there are more processors than shards."""
 
     num_searchers: int = Field(default=0, ge=0)
+    num_threads: int = Field(default=1, ge=1, le=1024)
     deadline_seconds: float = Field(default=30.0, gt=0)
     cache_dir: str | None = Field(default=None, description="where index shards of an s3:// catalog are kept")
 

@@ -14,13 +14,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.binary_codes import BinaryCodes
+from operators.binary_codes import BinaryCodes, num_code_bytes
 from operators.kernels.hamming_numpy import code_words
 from operators.kernels.near_masks import CODES_PER_MASK
 from operators.kernels.nearest_scan import NO_KEY, NearestScan
 from operators.kernels.radius_scan import RadiusScan
 from operators.kernels.smallest_k import split_keys
-from operators.search.scan_options import ScanOptions
+from operators.search.scan_options import ONE_THREAD, ScanOptions
 
 Entries = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
@@ -90,6 +90,13 @@ def entries_within(
     _feed_all([scan.feed for scan in scans], codes, len(queries), options)
     rows, keys = zip(*(scan.entries() for scan in scans), strict=True)
     return np.concatenate(rows), np.concatenate(keys)
+
+
+def warm_up(num_bits: int) -> None:
+    """Compile the scans for codes of that width, or load what an earlier process kept, before a query has to wait."""
+    codes = BinaryCodes(np.zeros((CODES_PER_MASK, num_code_bytes(num_bits)), np.uint8), num_bits)
+    nearest_entries(codes, codes, k=1, below=None, options=ONE_THREAD)
+    entries_within(codes, codes, radius=0, options=ONE_THREAD)
 
 
 Feed = Callable[[NDArray[np.unsignedinteger], int, NDArray[np.uint64] | None], None]

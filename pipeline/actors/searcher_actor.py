@@ -20,6 +20,7 @@ from operators.search.search_queries import SearchQueries
 from pipeline.errors import SearchError
 from pipeline.routing.fan_out import Deadline, gather
 from pipeline.routing.searcher_port import SearcherPort
+from pipeline.shard_index.search_scope import SearchScope
 from pipeline.shard_index.shard_searcher import SearcherSpec, ShardSearcher
 
 
@@ -29,9 +30,10 @@ class SearcherActor:
 
     def open(self, spec: SearcherSpec) -> None:
         self._searcher = ShardSearcher.open(spec)
+        self._searcher.warm_up()
 
-    def search(self, queries: SearchQueries, k: int) -> RankedNeighbors:
-        return self._searcher.search(queries, k)
+    def search(self, queries: SearchQueries, k: int, scope: SearchScope) -> RankedNeighbors:
+        return self._searcher.search(queries, k, scope)
 
     def payload(self, ids: NDArray[np.int64]) -> pa.Table:
         return self._searcher.payload(ids)

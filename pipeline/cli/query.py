@@ -22,9 +22,15 @@ if TYPE_CHECKING:
     from pipeline.routing.search_answer import SearchAnswer
     from pipeline.routing.search_session import SearchSession
     from pipeline.settings import Settings
+    from pipeline.shard_index.search_scope import SearchScope
 
 AliasName = Annotated[str, typer.Option("--alias", "-a", help="Which generation of the index answers.")]
 NumNeighbors = Annotated[int, typer.Option("--k", "-k", help="Neighbours per query, 1 to 16,384.")]
+Radius = Annotated[int | None, typer.Option("--radius", "-r", help="Only items that differ in at most so many bits.")]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", "-w", help="Only items with COLUMN=VALUE (or != < <= > >=). May stand several times: all."),
+]
 
 
 def query(
@@ -34,6 +40,8 @@ def query(
     item_id: Annotated[int | None, typer.Option("--id", help="Id of an indexed item to search with.")] = None,
     code: Annotated[str | None, typer.Option("--code", help="Code to search with, in hexadecimal digits.")] = None,
     k: NumNeighbors = 10,
+    radius: Radius = None,
+    where: Where = None,
     alias: AliasName = "live",
     allow_partial: Annotated[
         bool,
@@ -53,15 +61,18 @@ def query(
     if len(given) != 1:
         raise UsageError(f"expected one of --image, --key, --id or --code, got {' and '.join(given) or 'none'}")
     settings = options.settings_from(config, catalog=catalog, search__num_searchers=searchers)
+    scope = _scope(radius, where)
     with _search(settings, index, alias) as session:
         if image is not None:
-            answer = _query_image(session, image, _picture(image, settings), k, allow_partial)
+            with _naming(image):
+                picture = _picture(image, settings)
+                answer = session.query_image(picture, k=k, scope=scope, allow_partial=allow_partial)
         elif key is not None:
-            answer = session.query_key(key, k=k, allow_partial=allow_partial)
+            answer = session.query_key(key, k=k, scope=scope, allow_partial=allow_partial)
         elif item_id is not None:
-            answer = session.query_id(item_id, k=k, allow_partial=allow_partial)
+            answer = session.query_id(item_id, k=k, scope=scope, allow_partial=allow_partial)
         else:
-            answer = session.query_hex(str(code), k=k, allow_partial=allow_partial)
+            answer = session.query_hex(str(code), k=k, scope=scope, allow_partial=allow_partial)
     say(json.dumps(_answer_json(answer)) if as_json else _answer_text(answer))
     return EXIT_OK
 
@@ -71,6 +82,8 @@ def search_batch(
     queries: Annotated[str, typer.Option("--queries", "-q", help="Parquet file with a code or image column.")],
     output: Annotated[str, typer.Option("--output", "-o", help="Parquet file to write: one row per neighbour.")],
     k: NumNeighbors = 10,
+    radius: Radius = None,
+    where: Where = None,
     alias: AliasName = "live",
     code_column: Annotated[str | None, typer.Option("--code-column", help="Column of codes: binary or hex.")] = None,
     image_column: Annotated[str | None, typer.Option("--image-column", help="Column of pictures' bytes.")] = None,
@@ -87,8 +100,9 @@ def search_batch(
 
     settings = options.settings_from(config, catalog=catalog, search__num_searchers=searchers)
     columns = QueryColumns(code=code_column, image=image_column, query_id=id_column)
+    asked = SearchBatchSettings(queries=queries, output=output, k=k, scope=_scope(radius, where), columns=columns)
     with _search(settings, index, alias) as session:
-        report = run_search_batch(session, SearchBatchSettings(queries=queries, output=output, k=k, columns=columns))
+        report = run_search_batch(session, asked)
     if as_json:
         say(json.dumps(asdict(report)))
     else:
@@ -102,27 +116,27 @@ def search_batch(
 def _search(settings: Settings, index: str, alias: str) -> Iterator[SearchSession]:
     from pipeline.jobs.search_index import open_search
 
-    search = settings.search
     with ExitStack() as stack:
-        if search.num_searchers:
+        if settings.search.num_searchers:
             from pipeline.actors.ray_session import ray_session
 
             stack.enter_context(ray_session(settings.ray))
         yield stack.enter_context(
-            open_search(
-                options.catalog_of(settings),
-                index,
-                alias=alias,
-                num_searchers=search.num_searchers,
-                cache_dir=Path(search.cache_dir) if search.cache_dir else None,
-                deadline_seconds=search.deadline_seconds,
-            )
+            open_search(options.catalog_of(settings), index, alias=alias, settings=settings.search)
         )
 
 
-def _query_image(session: SearchSession, name: str, image: bytes, k: int, allow_partial: bool) -> SearchAnswer:
+def _scope(radius: int | None, where: list[str] | None) -> SearchScope:
+    from pipeline.shard_index.search_scope import ColumnCondition, SearchScope
+
+    return SearchScope(radius=radius, where=tuple(map(ColumnCondition.parse, where or ())))
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Errors about the picture say which it was."""
     try:
-        return session.query_image(image, k=k, allow_partial=allow_partial)
+        yield
     except (UndecodableMedia, MediaTooLarge) as error:
         raise UsageError(f"--image {name}: {error}") from None
 

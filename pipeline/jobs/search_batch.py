@@ -20,6 +20,7 @@ from pipeline.object_store.uri_path import scheme_of
 from pipeline.routing.query_checks import check_k
 from pipeline.routing.query_table import QueryColumns, QueryTable, parse_codes
 from pipeline.routing.search_session import SearchSession
+from pipeline.shard_index.search_scope import EVERYTHING, SearchScope
 
 _MAX_BATCH_QUERIES = 4096
 _MAX_BATCH_IMAGES = 64
@@ -35,6 +36,7 @@ class SearchBatchSettings:
     queries: str
     output: str
     k: int = 10
+    scope: SearchScope = EVERYTHING
     columns: QueryColumns = field(default_factory=QueryColumns)
 
 
@@ -125,7 +127,7 @@ def _encode(
 
 
 def _search(session: SearchSession, settings: SearchBatchSettings, ids: pa.Array, queries: SearchQueries) -> pa.Table:
-    ranked = session.router.rank(queries, k=settings.k).ranked
+    ranked = session.router.rank(queries, k=settings.k, scope=settings.scope).ranked
     rows, places = _answered(ranked)
     found = ranked.ids[rows, places]
     payload = session.router.payload_of(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from operators.decoders.image_decoder import DecodeLimits
@@ -16,12 +16,14 @@ from pipeline.routing.query_encoder import QueryEncoder
 from pipeline.routing.query_router import QueryRouter
 from pipeline.routing.search_session import SearchSession
 from pipeline.routing.searcher_port import SearcherPort
+from pipeline.settings import SearchSettings
 from pipeline.shard_index.index_catalog import IndexCatalog
 from pipeline.shard_index.index_manifest import IndexManifest
 from pipeline.shard_index.shard_placement import place_shards
 from pipeline.shard_index.shard_searcher import SearcherSpec, ShardSearcher
 
 _START_SECONDS = 120.0
+DEFAULT_SEARCH = SearchSettings()
 
 
 @contextmanager
@@ -30,37 +32,42 @@ def open_search(
     index: str,
     *,
     alias: str = "live",
-    num_searchers: int = 0,
-    cache_dir: Path | None = None,
-    deadline_seconds: float = 30.0,
+    settings: SearchSettings = DEFAULT_SEARCH,
 ) -> Iterator[SearchSession]:
-    """Open the generation that `alias` points at now and keep to it. 0 searchers: threads of this process; more: that
-    many Ray actors, in the Ray that the caller has joined. Answers are the same.
+    """Open the generation that `alias` points at now and keep to it. Without searchers in `settings`: threads of this
+    process; with: as many Ray actors, in the Ray that the caller has joined. Answers are the same.
 
     Raises `UnknownName`, `UsageError`, `CorruptFile`, `StorageError` and `SearchError`.
     """
     manifest = IndexCatalog(catalog, open_store(catalog)).resolve(index, alias)
-    ports = _thread_ports if num_searchers == 0 else _actor_ports
-    placement = place_shards(manifest.shards, num_searchers or len(manifest.shards))
+    ports = _thread_ports if settings.num_searchers == 0 else _actor_ports
+    placement = place_shards(manifest.shards, settings.num_searchers or len(manifest.shards))
     specs = [
         SearcherSpec(
-            catalog=catalog, index=index, generation=manifest.generation, shard_names=names, cache_dir=cache_dir
+            catalog=catalog,
+            index=index,
+            generation=manifest.generation,
+            shard_names=names,
+            cache_dir=Path(settings.cache_dir) if settings.cache_dir else None,
+            num_threads=settings.num_threads,
         )
         for names in placement
     ]
     with ports(specs) as searchers:
-        router = QueryRouter(manifest, searchers, deadline_seconds=deadline_seconds)
+        router = QueryRouter(manifest, searchers, deadline_seconds=settings.deadline_seconds)
         yield SearchSession(router, lambda: _load_encoder(catalog, manifest))
 
 
 @contextmanager
 def _thread_ports(specs: list[SearcherSpec]) -> Iterator[list[SearcherPort]]:
     executor = ThreadPoolExecutor(min(len(specs), os.cpu_count() or 1), thread_name_prefix="searcher")
-    try:
-        yield local_ports(list(executor.map(ShardSearcher.open, specs)), executor)
-    finally:
-        # A search that outlasted its deadline must not hold up the end of the session.
-        executor.shutdown(wait=False, cancel_futures=True)
+    # A search that outlasted its deadline must not hold up the end of the session.
+    with ExitStack() as stops:
+        stops.callback(executor.shutdown, wait=False, cancel_futures=True)
+        searchers = list(executor.map(ShardSearcher.open, specs))
+        for searcher in searchers:
+            stops.callback(searcher.stop)
+        yield local_ports(searchers, executor)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from operators.quantization.lookup_tables import LookupTables
 from operators.search.search_queries import SearchQueries
 from pipeline.errors import UsageError
 from pipeline.shard_index.index_manifest import IndexManifest
+from pipeline.shard_index.search_scope import SearchScope
 
 MAX_K = 16_384
 
@@ -40,6 +41,16 @@ def check_queries(queries: SearchQueries, manifest: IndexManifest) -> SearchQuer
             f"query codes have {queries.num_bits} bits, codes of index {manifest.index} {manifest.num_bits} bits"
         )
     return queries
+
+
+def check_scope(scope: SearchScope, manifest: IndexManifest) -> SearchScope:
+    """The scope itself. Raises `UsageError` for a radius in an index whose distances do not count bits."""
+    if scope.radius is not None and manifest.code_kind != "binary":
+        raise UsageError(
+            f"radius = {scope.radius}: codes of index {manifest.index} are {manifest.code_kind}, their distances do "
+            "not count bits; leave the radius out"
+        )
+    return scope
 
 
 def parse_hex_code(text: str, manifest: IndexManifest) -> BinaryCodes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,22 @@ from operators.search.search_queries import SearchQueries
 from pipeline.errors import SearchError, UsageError
 from pipeline.records import Coverage
 from pipeline.routing.fan_out import Deadline, gather
-from pipeline.routing.query_checks import check_item_id, check_k, check_queries
+from pipeline.routing.query_checks import check_item_id, check_k, check_queries, check_scope
 from pipeline.routing.search_answer import Neighbor, RankedAnswer, SearchAnswer
 from pipeline.routing.searcher_port import SearcherPort
 from pipeline.shard_index.index_manifest import IndexManifest
+from pipeline.shard_index.search_scope import EVERYTHING, SearchScope
 
 # Of the deadline: a searcher that hangs must leave time to look up what the others found.
 _RANKING_SHARE = 0.75
+
+
+@dataclass(frozen=True)
+class _Failing:
+    """What becomes of shards that fail or are late."""
+
+    allow_partial: bool
+    deadline: Deadline
 
 
 class QueryRouter:
@@ -46,22 +55,32 @@ class QueryRouter:
         self._last_ids = np.array([shard.last_id for shard in manifest.shards], np.int64)
         self._deadline_seconds = deadline_seconds
 
-    def rank(self, queries: SearchQueries, *, k: int, allow_partial: bool = False) -> RankedAnswer:
-        """Ids and distances of the `k` nearest items of each query. Raises `UsageError` and `SearchError`."""
+    def rank(
+        self, queries: SearchQueries, *, k: int, scope: SearchScope = EVERYTHING, allow_partial: bool = False
+    ) -> RankedAnswer:
+        """Ids and distances of the `k` nearest items of each query, of those in `scope`. Raises `UsageError` and
+        `SearchError`."""
         check_k(k)
-        return self._rank(queries, k, allow_partial, Deadline.after(self._deadline_seconds))
+        failing = _Failing(allow_partial, Deadline.after(self._deadline_seconds))
+        return self._rank(queries, k, scope, failing)
 
     def search(
-        self, queries: SearchQueries, *, k: int, allow_partial: bool = False, exclude_id: int | None = None
+        self,
+        queries: SearchQueries,
+        *,
+        k: int,
+        scope: SearchScope = EVERYTHING,
+        allow_partial: bool = False,
+        exclude_id: int | None = None,
     ) -> SearchAnswer:
-        """The `k` nearest items of each query with their payload; never `exclude_id`.
+        """The `k` nearest items of each query, of those in `scope`, with their payload; never `exclude_id`.
 
         Raises `UsageError` and `SearchError`.
         """
         check_k(k)
         deadline = Deadline.after(self._deadline_seconds)
-        ranking = Deadline.after(_RANKING_SHARE * self._deadline_seconds)
-        answer = self._rank(queries, k if exclude_id is None else k + 1, allow_partial, ranking)
+        failing = _Failing(allow_partial, Deadline.after(_RANKING_SHARE * self._deadline_seconds))
+        answer = self._rank(queries, k if exclude_id is None else k + 1, scope, failing)
         rows = [_pairs(answer.ranked, query, exclude_id)[:k] for query in range(len(queries))]
         started = time.monotonic()
         ids = np.unique(np.array([item for row in rows for _, item in row], np.int64))
@@ -112,13 +131,14 @@ class QueryRouter:
             raise UsageError(f"{len(ids)} items of index {self.manifest.index} have key {key!r}; ask by id: {named}")
         return ids[0]
 
-    def _rank(self, queries: SearchQueries, k: int, allow_partial: bool, deadline: Deadline) -> RankedAnswer:
+    def _rank(self, queries: SearchQueries, k: int, scope: SearchScope, failing: _Failing) -> RankedAnswer:
         check_queries(queries, self.manifest)
+        check_scope(scope, self.manifest)
         started = time.monotonic()
-        futures = {name: searcher.search(queries, k) for name, searcher in self._searchers.items()}
-        gathered = gather(futures, deadline)
+        futures = {name: searcher.search(queries, k, scope) for name, searcher in self._searchers.items()}
+        gathered = gather(futures, failing.deadline)
         failures = self._by_shard(gathered.failures)
-        self._check_failures(failures, allow_partial)
+        self._check_failures(failures, failing.allow_partial)
         rows_missing = sum(self.manifest.shard(name).num_rows for name in failures)
         return RankedAnswer(
             ranked=merge_ranked(list(gathered.replies.values()), k=k),

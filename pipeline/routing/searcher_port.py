@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from operators.binary_codes import BinaryCodes
 from operators.ranked_neighbors import RankedNeighbors
 from operators.search.search_queries import SearchQueries
+from pipeline.shard_index.search_scope import SearchScope
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,7 @@ class SearcherPort:
 
     name: str
     shard_names: tuple[str, ...]
-    search: Callable[[SearchQueries, int], Future[RankedNeighbors]]
+    search: Callable[[SearchQueries, int, SearchScope], Future[RankedNeighbors]]
     payload: Callable[[NDArray[np.int64]], Future[pa.Table]]
     codes_of: Callable[[NDArray[np.int64]], Future[BinaryCodes]]
     ids_of_key: Callable[[str], Future[list[int]]]

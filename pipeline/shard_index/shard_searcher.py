@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,34 +14,44 @@ from numpy.typing import NDArray
 
 from operators.binary_codes import BinaryCodes, concatenate
 from operators.ranked_neighbors import RankedNeighbors
+from operators.search.allowed_rows import AllowedRows
 from operators.search.block_scan import rank_nearest
 from operators.search.merge_ranked import merge_ranked
+from operators.search.scan_options import ScanOptions
 from operators.search.search_queries import SearchQueries, scan_of
 from pipeline.errors import UsageError
 from pipeline.object_store.open_store import open_store
 from pipeline.shard_index.index_catalog import IndexCatalog
 from pipeline.shard_index.index_shard import IndexShard, open_shard
+from pipeline.shard_index.search_scope import EVERYTHING, SearchScope
 from pipeline.shard_index.shard_fetch import ShardFetcher
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearcherSpec:
-    """All that a searcher needs to build itself on any machine. It pins one generation."""
+    """All that a searcher needs to build itself on any machine. It pins one generation. `num_threads` share a scan."""
 
     catalog: str
     index: str
     generation: str
     shard_names: tuple[str, ...]
     cache_dir: Path | None = None
+    num_threads: int = 1
+
+
+_SCOPES_KEPT = 64
 
 
 class ShardSearcher:
     """Exact search over a few shards of one generation. Safe to call from several threads."""
 
-    def __init__(self, shards: Sequence[IndexShard]) -> None:
+    def __init__(self, shards: Sequence[IndexShard], num_threads: int = 1) -> None:
         if not shards:
             raise ValueError("a searcher needs at least one shard")
         self._shards = tuple(shards)
+        self._num_threads = num_threads
+        self._stopped = threading.Event()
+        self._allowed = lru_cache(_SCOPES_KEPT)(self._allowed_rows)
 
     @classmethod
     def open(cls, spec: SearcherSpec) -> ShardSearcher:
@@ -47,7 +59,7 @@ class ShardSearcher:
         store = open_store(spec.catalog)
         manifest = IndexCatalog(spec.catalog, store).manifest(spec.index, spec.generation)
         fetcher = ShardFetcher(spec.catalog, store, spec.cache_dir)
-        return cls([open_shard(manifest, name, fetcher) for name in spec.shard_names])
+        return cls([open_shard(manifest, name, fetcher) for name in spec.shard_names], spec.num_threads)
 
     @property
     def shard_names(self) -> tuple[str, ...]:
@@ -57,10 +69,29 @@ class ShardSearcher:
     def num_rows(self) -> int:
         return sum(shard.num_rows for shard in self._shards)
 
-    def search(self, queries: SearchQueries, k: int) -> RankedNeighbors:
-        """The `k` nearest rows of these shards. Raises `ShapeMismatch` and `InvalidSetting`."""
-        parts = [rank_nearest(scan_of(shard.codes, queries), shard.ids, k=k) for shard in self._shards]
+    def search(self, queries: SearchQueries, k: int, scope: SearchScope = EVERYTHING) -> RankedNeighbors:
+        """The `k` nearest rows of these shards, of those in `scope`. Raises `ShapeMismatch`, `InvalidSetting`,
+        `UsageError`, and `SearchCancelled` after `stop`."""
+        parts = []
+        for number, shard in enumerate(self._shards):
+            options = ScanOptions(
+                num_threads=self._num_threads,
+                allowed=self._allowed(number, scope) if scope.where else None,
+                cancelled=self._stopped.is_set,
+            )
+            scan = scan_of(shard.codes, queries, options)
+            parts.append(rank_nearest(scan, shard.ids, k=k, below=scope.below))
         return parts[0] if len(parts) == 1 else merge_ranked(parts, k=k)
+
+    def warm_up(self) -> None:
+        """Have the scan compiled (a second or two for a width that this machine has not met) before the first query."""
+        from operators.search.compiled_scan import warm_up
+
+        warm_up(self._shards[0].codes.num_bits)
+
+    def stop(self) -> None:
+        """Searches under way end soon, and no later one answers."""
+        self._stopped.set()
 
     def payload(self, ids: NDArray[np.int64]) -> pa.Table:
         """Payload rows of these ids, in their order. Raises `UsageError` for an id that is not here."""
@@ -81,6 +112,9 @@ class ShardSearcher:
     def ids_of_key(self, key: str) -> list[int]:
         """Ids of every item with this key, ascending."""
         return sorted(item for shard in self._shards for item in shard.ids_of_key(key))
+
+    def _allowed_rows(self, number: int, scope: SearchScope) -> AllowedRows:
+        return AllowedRows.from_mask(scope.rows_where(self._shards[number].payload_batches))
 
     def _owners(self, ids: NDArray[np.int64]) -> list[tuple[IndexShard, NDArray[np.int64], NDArray[np.int64]]]:
         """For each shard that holds some: the places in `ids` that it holds, and their positions in the shard."""

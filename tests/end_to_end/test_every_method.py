@@ -25,7 +25,7 @@ from pipeline.jobs.search_index import open_search
 from pipeline.jobs.train_model import train_model
 from pipeline.model_store.model_store import ModelStore
 from pipeline.object_store.open_store import open_store
-from pipeline.settings import GateSettings, Settings, TrainSettings
+from pipeline.settings import GateSettings, SearchSettings, Settings, TrainSettings
 from pipeline.sources.source_settings import SourceSettings
 from pipeline.training.fit_request import FitRequest
 from tests.faults.colour_corpus import write_corpus
@@ -114,7 +114,7 @@ def test_from_a_folder_to_answers(method: str, pictures: Path, tmp_path: Path) -
     id_, key, code = rows[7]
     expected = _expected(model, rows, _pixels(pictures, key, 8))
     for num_searchers in (0, 2):
-        with open_search(catalog, "photos", num_searchers=num_searchers) as session:
+        with open_search(catalog, "photos", settings=SearchSettings(num_searchers=num_searchers)) as session:
             by_picture = session.query_image((pictures / key).read_bytes(), k=K)
             assert [(hit.distance, hit.id) for hit in by_picture.neighbors[0]] == expected[:K]
             by_id = session.query_id(id_, k=K, exclude_self=False).neighbors

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.actors.searcher_actor import actor_port, start_searchers, stop_searchers
 from pipeline.errors import SearchError, UnknownName, UsageError
+from pipeline.shard_index.search_scope import EVERYTHING
 from pipeline.shard_index.shard_searcher import SearcherSpec, ShardSearcher
 from tests.oracles import same_answer
 from tests.pipeline.shard_index.index_examples import build_example, make_corpus, make_queries
@@ -29,7 +30,7 @@ def test_every_call_is_that_of_the_searcher(spec: SearcherSpec) -> None:
     actors = start_searchers([spec], deadline_seconds=60)
     port = actor_port("searcher 0", spec.shard_names, actors["searcher 0"])
     queries = make_queries(3)
-    assert same_answer(port.search(queries, 5).result(60), plain.search(queries, 5))
+    assert same_answer(port.search(queries, 5, EVERYTHING).result(60), plain.search(queries, 5))
     assert port.payload(CORPUS.ids[3:6]).result(60) == plain.payload(CORPUS.ids[3:6])
     assert np.array_equal(port.codes_of(CORPUS.ids[3:6]).result(60).packed, CORPUS.codes.packed[3:6])
     assert port.ids_of_key(CORPUS.key(2)).result(60) == [CORPUS.ids[2]]
@@ -37,7 +38,7 @@ def test_every_call_is_that_of_the_searcher(spec: SearcherSpec) -> None:
         port.codes_of(np.array([1])).result(60)
     stop_searchers(actors)
     with pytest.raises(SearchError, match=r"^its process died$"):
-        port.search(queries, 5).result(60)
+        port.search(queries, 5, EVERYTHING).result(60)
 
 
 def test_open_errors_keep_their_type_and_stop_the_actors(spec: SearcherSpec) -> None:

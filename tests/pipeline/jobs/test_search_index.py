@@ -19,6 +19,7 @@ from pipeline.model_store.model_store import ModelStore
 from pipeline.object_store.local_store import LocalStore
 from pipeline.routing.search_answer import SearchAnswer
 from pipeline.routing.search_session import SearchSession
+from pipeline.settings import SearchSettings
 from pipeline.shard_index.index_catalog import IndexCatalog
 from tests.oracles import rankings_of
 from tests.pipeline.jobs.search_examples import PictureCatalog, fitted_model, make_picture_catalog, picture
@@ -75,7 +76,7 @@ def test_threads_answer_like_a_flat_search(pictures: PictureCatalog) -> None:
 def test_actors_answer_like_threads(pictures: PictureCatalog, num_searchers: int) -> None:
     with open_search(pictures.catalog, "photos") as session:
         expected = [answer.neighbors for answer in ask_everything(session, pictures)]
-    with open_search(pictures.catalog, "photos", num_searchers=num_searchers) as session:
+    with open_search(pictures.catalog, "photos", settings=SearchSettings(num_searchers=num_searchers)) as session:
         assert [answer.neighbors for answer in ask_everything(session, pictures)] == expected
 
 
@@ -83,7 +84,7 @@ def test_actors_answer_like_threads(pictures: PictureCatalog, num_searchers: int
 @pytest.mark.usefixtures("local_ray")
 def test_a_killed_actor_is_named(pictures: PictureCatalog) -> None:
     codes, _, _ = pictures.rows()
-    with open_search(pictures.catalog, "photos", num_searchers=2) as session:
+    with open_search(pictures.catalog, "photos", settings=SearchSettings(num_searchers=2)) as session:
         assert not session.query_codes(codes, k=3).coverage.degraded
         victims = searcher_processes()
         assert len(victims) == 2
@@ -110,7 +111,7 @@ def test_a_damaged_shard_is_refused_at_open(tmp_path: Path, num_searchers: int, 
     )
     with (
         pytest.raises(CorruptFile, match=expected),
-        open_search(pictures.catalog, "photos", num_searchers=num_searchers),
+        open_search(pictures.catalog, "photos", settings=SearchSettings(num_searchers=num_searchers)),
     ):
         pass
 
@@ -154,7 +155,7 @@ def test_a_catalog_on_s3(s3_server: S3Server, tmp_path: Path, pictures: PictureC
     catalog = f"{s3_server.uri}/catalog"
     made = make_picture_catalog(catalog)
     build_index(BuildSettings(catalog=catalog, collection="pictures", index="photos", num_shards=3))
-    with open_search(catalog, "photos", cache_dir=tmp_path) as session:
+    with open_search(catalog, "photos", settings=SearchSettings(cache_dir=str(tmp_path))) as session:
         remote = ask_everything(session, made)
     with open_search(pictures.catalog, "photos") as session:
         local = ask_everything(session, pictures)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UsageError
+from pipeline.shard_index.search_scope import EVERYTHING
 from tests.pipeline.routing.port_examples import open_ports
 from tests.pipeline.shard_index.index_examples import build_example, make_corpus, make_queries
 
@@ -20,7 +21,7 @@ def test_every_call(tmp_path: Path) -> None:
         first, second = open_ports(tmp_path, manifest, executor)
         assert first.shard_names == ("shard-00000-of-00002",)
         assert first.name != second.name
-        assert second.search(make_queries(3), 2).result().num_queries == 3
+        assert second.search(make_queries(3), 2, EVERYTHING).result().num_queries == 3
         assert second.payload(corpus.ids[7:8]).result().column("key").to_pylist() == [corpus.key(7)]
         assert np.array_equal(first.codes_of(corpus.ids[2:3]).result().packed, corpus.codes.packed[2:3])
         assert first.ids_of_key(corpus.key(4)).result() == [corpus.ids[4]]

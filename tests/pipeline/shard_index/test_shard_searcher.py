@@ -9,19 +9,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.errors import ShapeMismatch
+from operators.errors import SearchCancelled, ShapeMismatch
+from operators.search import hamming_flat
 from operators.search.hamming_flat import search_flat
 from operators.search.merge_ranked import merge_ranked
 from pipeline.errors import CorruptFile, UnknownName, UsageError
 from pipeline.shard_index.index_manifest import IndexManifest
+from pipeline.shard_index.search_scope import ColumnCondition, SearchScope
 from pipeline.shard_index.shard_searcher import SearcherSpec, ShardSearcher
-from tests.oracles import same_answer
+from tests.oracles import rankings_of, same_answer
 from tests.pipeline.shard_index.index_examples import build_example, flip_byte, make_corpus, make_queries
 
 
-def open_searcher(catalog: Path, manifest: IndexManifest, shards: list[int]) -> ShardSearcher:
+def open_searcher(catalog: Path, manifest: IndexManifest, shards: list[int], num_threads: int = 1) -> ShardSearcher:
     names = tuple(manifest.shards[number].name for number in shards)
-    spec = SearcherSpec(catalog=str(catalog), index="photos", generation=manifest.generation, shard_names=names)
+    spec = SearcherSpec(
+        catalog=str(catalog),
+        index="photos",
+        generation=manifest.generation,
+        shard_names=names,
+        num_threads=num_threads,
+    )
     return ShardSearcher.open(spec)
 
 
@@ -38,6 +46,43 @@ def test_any_placement_merges_to_the_flat_answer(
     merged = merge_ranked([searcher.search(queries, k) for searcher in searchers], k=k)
     assert same_answer(merged, search_flat(corpus.codes, corpus.ids, queries, k=k))
     assert sum(searcher.num_rows for searcher in searchers) == 40
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    k=st.integers(1, 60),
+    radius=st.one_of(st.none(), st.integers(0, 12)),
+    wanted=st.sampled_from(["label=class 1", "label != class 1", "label>class 2", "key<=pictures/25.png"]),
+    num_threads=st.sampled_from([1, 3]),
+)
+def test_only_items_in_scope_answer(
+    tmp_path_factory: pytest.TempPathFactory, k: int, radius: int | None, wanted: str, num_threads: int
+) -> None:
+    corpus, queries = make_corpus(40), make_queries(4)
+    catalog = tmp_path_factory.mktemp("catalog")
+    searcher = open_searcher(catalog, build_example(catalog, corpus), [0, 1, 2], num_threads)
+    in_scope = {
+        "label=class 1": [label == "class 1" for label in corpus.labels],
+        "label != class 1": [label != "class 1" for label in corpus.labels],
+        "label>class 2": [False] * 40,
+        "key<=pictures/25.png": [corpus.key(row) <= "pictures/25.png" for row in range(40)],
+    }
+    rows = np.flatnonzero(in_scope[wanted])
+    scope = SearchScope(radius=radius, where=(ColumnCondition.parse(wanted),))
+    everything = rankings_of(search_flat(corpus.codes[rows], corpus.ids[rows], queries, k=40))
+    expected = [[pair for pair in ranking if radius is None or pair[0] <= radius][:k] for ranking in everything]
+    for _ in range(2):  # the second time with the rows that were kept
+        assert rankings_of(searcher.search(queries, k, scope)) == expected
+
+
+def test_a_stopped_searcher_does_not_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_FEW_PAIRS", "_FEW_PAIRS_BEFORE_IMPORT"):
+        monkeypatch.setattr(hamming_flat, name, -1)
+    searcher = open_searcher(tmp_path, build_example(tmp_path, make_corpus(30)), [1])
+    assert searcher.search(make_queries(1), 3).counts.tolist() == [3]
+    searcher.stop()
+    with pytest.raises(SearchCancelled):
+        searcher.search(make_queries(1), 3)
 
 
 def test_payload_codes_and_keys(tmp_path: Path) -> None:
