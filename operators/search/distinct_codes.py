@@ -67,9 +67,10 @@ class DistinctCodes:
         counts: NDArray[np.int64] = self.starts[distinct + 1] - self.starts[distinct]
         return counts
 
-    def items(self, distinct: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The positions of the items of these distinct codes `(num_asked,)`, one code after another."""
-        counts = self.counts(distinct)
+    def items(self, distinct: NDArray[np.int64], *, most: int | None = None) -> NDArray[np.int64]:
+        """The positions of the items of these distinct codes `(num_asked,)`, one code after another; of each code the
+        first `most`, when it is given."""
+        counts = self.counts(distinct) if most is None else np.minimum(self.counts(distinct), most)
         ends = np.cumsum(counts)
         within = np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - counts, counts)
         found: NDArray[np.int64] = self.positions[np.repeat(self.starts[distinct], counts) + within]

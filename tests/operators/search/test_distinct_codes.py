@@ -31,6 +31,7 @@ def test_each_code_once_with_the_positions_that_have_it(
     assert distinct.duplicate_share == pytest.approx(1 - len(expected) / num_items if num_items else 0)
     asked = np.array(data.draw(st.lists(st.integers(0, len(expected) - 1), max_size=6)) if expected else [], np.int64)
     assert distinct.items(asked).tolist() == [position for number in asked for position in every[number]]
+    assert distinct.items(asked, most=2).tolist() == [position for number in asked for position in every[number][:2]]
     assert distinct.counts(asked).tolist() == [len(every[number]) for number in asked]
 
 
