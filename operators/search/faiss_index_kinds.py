@@ -82,7 +82,7 @@ class BinaryHnsw:
 
 
 FaissIndexKind = BinaryIvf | BinaryHnsw
-INDEX_KINDS: dict[str, type[FaissIndexKind]] = {kind.kind: kind for kind in (BinaryIvf, BinaryHnsw)}
+INDEX_KINDS: dict[str, type[FaissIndexKind]] = {"binary_ivf": BinaryIvf, "binary_hnsw": BinaryHnsw}
 
 
 def _check_number(name: str, given: int, least: int, most: int) -> None:
