@@ -25,6 +25,7 @@ OUTCOME, NUM_ANSWERS, NUM_PROBES, NUM_CANDIDATES = 0, 1, 2, 3
 _BOUND, _NUM_WITHIN, _NUM_KEYS = 4, 5, 6
 _NUM_NUMBERS = 7
 _LEAST_KEYS = 1024
+_BATCH_BUCKETS, _BATCH_CANDIDATES = 128, 512
 _POSITION_MASK = (1 << POSITION_BITS) - 1
 
 
@@ -56,7 +57,7 @@ class ProbingLimits(NamedTuple):
 
 @compiled
 def probe_queries(tables: Any, queries: Any, allowed: Any, limits: Any) -> Any:
-    """Answers of all queries, `queries` as `code_words` gives them. `allowed`: bool, one per position, or empty.
+    """Answers of all queries. `queries`: as `code_words` gives them; `allowed`: as `AllowedRows.words`, empty for all.
 
     Returns int64 `distance << POSITION_BITS | position`, one query after the other, where the `k` smallest of a query
     are its answers; and int64 `(num_queries, 7)`, whose columns `OUTCOME`, `NUM_ANSWERS`, `NUM_PROBES` and
@@ -67,8 +68,10 @@ def probe_queries(tables: Any, queries: Any, allowed: Any, limits: Any) -> Any:
     keys = np.empty(_LEAST_KEYS, np.int64)
     counts = np.zeros(limits.num_bits + 1, np.int64)
     values = np.zeros(len(tables.chunk_bits), np.int64)
+    starts, ends = np.empty(_BATCH_BUCKETS, np.int64), np.empty(_BATCH_BUCKETS, np.int64)
+    candidates = np.empty(_BATCH_CANDIDATES, np.int64)
     for query in range(len(queries)):
-        state = (numbers[query], counts, values)
+        state = (numbers[query], counts, values, starts, ends, candidates)
         counts[:] = 0
         keys = _probe(tables, queries[query : query + 1], allowed, limits, state, keys)
         if numbers[query, OUTCOME] == PROBED:
@@ -81,7 +84,7 @@ def probe_queries(tables: Any, queries: Any, allowed: Any, limits: Any) -> Any:
 @compiled
 def _probe(tables: Any, query: Any, allowed: Any, limits: Any, state: Any, keys: Any) -> Any:
     """One query: step by step until everything within the bound has been met. Returns the keys of what was found."""
-    numbers, _, values = state
+    numbers, values = state[0], state[2]
     num_chunks = len(values)
     for chunk in range(num_chunks):
         values[chunk] = chunk_value(query, 0, tables.chunk_starts[chunk], tables.chunk_bits[chunk])
@@ -105,37 +108,93 @@ def _probe(tables: Any, query: Any, allowed: Any, limits: Any, state: Any, keys:
 
 @compiled
 def _probe_level(place: Any, tables: Any, query: Any, asked: Any, state: Any, keys: Any) -> Any:
-    """Every bucket of one chunk whose key differs from the query's in exactly `level` bits."""
+    """Every bucket of one chunk whose key differs from the query's in exactly `level` bits.
+
+    Many buckets are looked up, then their items, then the codes of these: reads that do not wait for each other."""
     chunk, level = place
-    numbers, limits = state[0], asked[1]
-    num_items, num_codes = tables.bucket_items.shape[1], len(tables.words)
+    numbers, _, values, starts, ends, candidates = state
     base, end_of_keys = tables.bucket_bases[chunk], 1 << tables.chunk_bits[chunk]
+    offsets = tables.bucket_offsets[base : base + end_of_keys + 1]
+    items = tables.bucket_items[chunk]
     flipped = (1 << level) - 1
-    while flipped < end_of_keys:
-        bucket = base + (state[2][chunk] ^ flipped)
-        start, end = np.int64(tables.bucket_offsets[bucket]), np.int64(tables.bucket_offsets[bucket + 1])
-        if start < 0 or start > end or end > num_items:
-            numbers[OUTCOME] = BROKEN_TABLES
-            return keys
-        numbers[NUM_PROBES] += 1
-        numbers[NUM_CANDIDATES] += end - start
-        for entry in range(start, end):
-            item = tables.bucket_items[chunk, entry]
-            if item >= num_codes:
-                numbers[OUTCOME] = BROKEN_TABLES
-                return keys
-            distance = _distance(tables.words, item, query)
-            if distance <= numbers[_BOUND] and not _met_before(place, tables, item, state[2]):
-                keys = _keep(distance, item, tables, asked, state, keys)
-        if _spent(numbers, limits) > limits.budget_seconds:
-            numbers[OUTCOME] = TOO_COSTLY
-            return keys
-        if level == 0:
-            return keys
-        # The next larger number with as many bits set (Gosper).
-        carried = flipped + (flipped & -flipped)
-        flipped = carried | ((carried ^ flipped) >> (2 + trailing_zeros(flipped)))
+    while flipped < end_of_keys and numbers[OUTCOME] == PROBED:
+        flipped, num_buckets = _look_up(offsets, values[chunk], flipped, starts, ends)
+        numbers[NUM_PROBES] += num_buckets
+        bucket = 0
+        while bucket < num_buckets and numbers[OUTCOME] == PROBED:
+            bucket, num_candidates = _gather(items, starts, ends, (bucket, num_buckets), candidates)
+            keys = _compare(num_candidates, (place, tables, query), asked, state, keys)
     return keys
+
+
+@compiled
+def _look_up(offsets: Any, value: Any, flipped: Any, starts: Any, ends: Any) -> Any:
+    """Where the next buckets start and end, from the key on that differs from `value` in the bits `flipped`. Returns
+    the bits that come after the last of them, and the number of buckets."""
+    num_buckets, end_of_keys = 0, len(offsets) - 1
+    while flipped < end_of_keys and num_buckets < len(starts):
+        bucket = value ^ flipped
+        starts[num_buckets] = offsets[bucket]
+        ends[num_buckets] = offsets[bucket + 1]
+        num_buckets += 1
+        if flipped == 0:
+            flipped = end_of_keys
+        else:  # the next larger number with as many bits set (Gosper)
+            carried = flipped + (flipped & -flipped)
+            flipped = carried | ((carried ^ flipped) >> (2 + trailing_zeros(flipped)))
+    return flipped, num_buckets
+
+
+@compiled
+def _gather(items: Any, starts: Any, ends: Any, buckets: Any, candidates: Any) -> Any:
+    """Items of the buckets from the first to the last of `buckets` while there is room. Returns the bucket to go on
+    with, whose start moves past what was taken, and the number of items: -1 where a bucket lies outside."""
+    (bucket, num_buckets), num_candidates = buckets, 0
+    while bucket < num_buckets:
+        start, end = starts[bucket], ends[bucket]
+        if start < 0 or end > len(items):
+            return bucket, -1
+        part_end = min(end, start + len(candidates) - num_candidates)
+        for entry in range(start, part_end):
+            candidates[num_candidates] = items[entry]
+            num_candidates += 1
+        if part_end < end:
+            starts[bucket] = part_end
+            break
+        bucket += 1
+    return bucket, num_candidates
+
+
+@compiled
+def _compare(num_candidates: Any, probed: Any, asked: Any, state: Any, keys: Any) -> Any:
+    place, tables, query = probed
+    numbers, values, candidates = state[0], state[2], state[5]
+    num_near = _near_first(tables.words, query, numbers[_BOUND], candidates, num_candidates)
+    if num_candidates < 0 or num_near < 0:
+        numbers[OUTCOME] = BROKEN_TABLES
+        return keys
+    numbers[NUM_CANDIDATES] += num_candidates
+    for candidate in range(num_near):
+        item = candidates[candidate]
+        distance = _distance(tables.words, item, query)
+        if distance <= numbers[_BOUND] and not _met_before(place, tables, item, values):
+            keys = _keep(distance, item, tables, asked, state, keys)
+    if numbers[OUTCOME] == PROBED and _spent(numbers, asked[1]) > asked[1].budget_seconds:
+        numbers[OUTCOME] = TOO_COSTLY
+    return keys
+
+
+@compiled
+def _near_first(words: Any, query: Any, bound: Any, candidates: Any, num_candidates: Any) -> Any:
+    """Move the candidates within the bound to the front; how many they are, -1 where one is no position."""
+    num_near, num_codes = 0, np.int64(len(words))
+    for candidate in range(num_candidates):
+        item = candidates[candidate]
+        if item < 0 or item >= num_codes:
+            return -1
+        candidates[num_near] = item
+        num_near += _distance(words, item, query) <= bound
+    return num_near
 
 
 @compiled
@@ -163,14 +222,14 @@ def _met_before(place: Any, tables: Any, item: Any, values: Any) -> Any:
 def _keep(distance: Any, item: Any, tables: Any, asked: Any, state: Any, keys: Any) -> Any:
     """Add a code that is met for the first time; once k answers are within some distance, that is the bound."""
     allowed, limits = asked
-    numbers, counts, _ = state
-    num_answers = _allowed_positions(tables, np.int64(item), allowed, limits.k, keys[:0])
+    numbers, counts = state[0], state[1]
+    num_answers = _allowed_positions(tables, item, allowed, limits.k, keys[:0])
     if num_answers < 0:
         numbers[OUTCOME] = BROKEN_TABLES
     if num_answers <= 0:
         return keys
     keys = _with_room(keys, numbers[_NUM_KEYS], 1)
-    keys[numbers[_NUM_KEYS]] = (distance << POSITION_BITS) | np.int64(item)
+    keys[numbers[_NUM_KEYS]] = (distance << POSITION_BITS) | item
     numbers[_NUM_KEYS] += 1
     counts[distance] += num_answers
     numbers[_NUM_WITHIN] += num_answers
@@ -185,7 +244,7 @@ def _allowed_positions(tables: Any, first: Any, allowed: Any, k: Any, positions:
     """How many allowed positions, at most k, hold the code that `first` is the first position of; they are written to
     `positions` unless that is empty. -1 where the tables name a position that there is none of."""
     count, num_repeated = 0, len(tables.repeated_firsts)
-    if len(allowed) == 0 or allowed[first]:
+    if _is_allowed(allowed, first):
         if len(positions) > 0:
             positions[0] = first
         count = 1
@@ -204,14 +263,19 @@ def _allowed_positions(tables: Any, first: Any, allowed: Any, k: Any, positions:
     for entry in range(start, end):
         if count == k:
             break
-        position = tables.repeats[entry]
-        if position >= len(tables.words):
+        position = np.int64(tables.repeats[entry])
+        if position < 0 or position >= len(tables.words):
             return -1
-        if len(allowed) == 0 or allowed[position]:
+        if _is_allowed(allowed, position):
             if len(positions) > 0:
                 positions[count] = position
             count += 1
     return count
+
+
+@compiled
+def _is_allowed(allowed: Any, position: Any) -> Any:
+    return len(allowed) == 0 or (allowed[position >> 6] >> np.uint64(position & 63)) & np.uint64(1) != 0
 
 
 @compiled

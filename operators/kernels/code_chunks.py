@@ -12,11 +12,11 @@ from operators.kernels.hamming_numpy import Words
 
 
 def code_words(packed: NDArray[np.uint8]) -> Words:
-    """Unsigned `(num_items, num_words)`: the widest of 8, 4, 2 and 1 byte words that the bytes of a code divide into.
+    """Unsigned `(num_items, num_words)`: the widest of 8, 4 and 1 byte words that the bytes of a code divide into.
 
     Little-endian, and a view of codes that lie together in memory, so that memory-mapped codes stay where they are.
     """
-    word_bytes = next(size for size in (8, 4, 2, 1) if packed.shape[1] % size == 0)
+    word_bytes = next(size for size in (8, 4, 1) if packed.shape[1] % size == 0)
     return np.ascontiguousarray(packed).view(np.dtype(f"<u{word_bytes}"))
 
 

@@ -9,17 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.binary_codes import BinaryCodes, concatenate
-from operators.errors import InvalidSetting, ShapeMismatch
+from operators.errors import ShapeMismatch
 from operators.kernels import bucket_probing
 from operators.kernels.bucket_probing import ProbingLimits, probe_queries
 from operators.kernels.code_chunks import code_words
 from operators.kernels.smallest_k import split_keys
 from operators.ranked_neighbors import RankedNeighbors
-from operators.search.block_scan import check_k, rank_positions
-from operators.search.hamming_flat import search_flat, search_radius
+from operators.search.allowed_rows import AllowedRows
+from operators.search.block_scan import check_k, rank_nearest, rank_positions
+from operators.search.hamming_flat import HammingScan, check_radius, rank_within
 from operators.search.merge_ranked import merge_ranked
 from operators.search.multi_index_table import MultiIndexTables
 from operators.search.probing_costs import ProbingCosts
+from operators.search.scan_options import ScanOptions
+
+Allowed = AllowedRows | NDArray[np.bool_]
+"""Which codes may answer. A mask of booleans is packed at each call, which takes longer than many a search."""
 
 # A tail is scanned for each query: this many codes, or this share of the indexed ones, take about as long as probing.
 _TAIL_CODES = 2**16
@@ -42,7 +47,7 @@ class ProbedNeighbors:
 class _Asked:
     queries: BinaryCodes
     ids: NDArray[np.int64]
-    allowed: NDArray[np.bool_] | None
+    allowed: AllowedRows | None
     k: int | None
     radius: int
 
@@ -97,38 +102,37 @@ class MultiIndexHash:
         return MultiIndexHash(codes, self.tables, costs=self.costs)
 
     def nearest(
-        self, queries: BinaryCodes, ids: NDArray[np.int64], *, k: int, allowed: NDArray[np.bool_] | None = None
+        self, queries: BinaryCodes, ids: NDArray[np.int64], *, k: int, allowed: Allowed | None = None
     ) -> RankedNeighbors:
         """The `k` nearest codes of each query; arguments and errors as `probe_nearest`."""
         return self.probe_nearest(queries, ids, k=k, allowed=allowed).neighbors
 
     def radius(
-        self, queries: BinaryCodes, ids: NDArray[np.int64], *, radius: int, allowed: NDArray[np.bool_] | None = None
+        self, queries: BinaryCodes, ids: NDArray[np.int64], *, radius: int, allowed: Allowed | None = None
     ) -> RankedNeighbors:
         """Every code within `radius` bits of each query; arguments and errors as `probe_radius`."""
         return self.probe_radius(queries, ids, radius=radius, allowed=allowed).neighbors
 
     def probe_nearest(
-        self, queries: BinaryCodes, ids: NDArray[np.int64], *, k: int, allowed: NDArray[np.bool_] | None = None
+        self, queries: BinaryCodes, ids: NDArray[np.int64], *, k: int, allowed: Allowed | None = None
     ) -> ProbedNeighbors:
         """The `k` nearest codes of each query by ascending distance, then ascending id, and how they were found.
 
         `ids`: int64 `(len(codes),)`, strictly ascending, which is not looked at: it would take longer than the search.
-        `allowed`: bool `(len(codes),)`; codes that are not allowed never answer and do not count towards `k`.
+        `allowed`: about `len(codes)` rows; codes that are not allowed never answer and do not count towards `k`.
         Raises `ShapeMismatch`; `InvalidSetting` for a `k` that is no whole number of at least 1.
         """
         check_k(k)
-        return self._search(_Asked(queries, ids, allowed, int(k), self.codes.num_bits))
+        return self._search(_Asked(queries, ids, _rows(allowed), int(k), self.codes.num_bits))
 
     def probe_radius(
-        self, queries: BinaryCodes, ids: NDArray[np.int64], *, radius: int, allowed: NDArray[np.bool_] | None = None
+        self, queries: BinaryCodes, ids: NDArray[np.int64], *, radius: int, allowed: Allowed | None = None
     ) -> ProbedNeighbors:
         """Every code within `radius` bits (inclusive) of each query in the order of `probe_nearest`, and how they were
         found. As many columns as the longest row has answers. Raises `ShapeMismatch`; `InvalidSetting` for a radius
         that is no whole number of at least 0."""
-        if isinstance(radius, bool) or not isinstance(radius, int | np.integer) or radius < 0:
-            raise InvalidSetting("radius", repr(radius), "a whole number of at least 0")
-        return self._search(_Asked(queries, ids, allowed, None, int(radius)))
+        check_radius(radius)
+        return self._search(_Asked(queries, ids, _rows(allowed), None, int(radius)))
 
     def _search(self, asked: _Asked) -> ProbedNeighbors:
         self._check(asked)
@@ -139,11 +143,11 @@ class MultiIndexHash:
         num_indexed = self.tables.num_indexed
         if num_indexed < len(self.codes):
             rows = np.flatnonzero(~scanned)
-            tail = self._scan(asked, rows, slice(num_indexed, None))
+            tail = self._scan(asked, rows, num_indexed)
             probed = _joined(probed, _spread(tail, rows, len(counts)), asked)
         if scanned.any():
             rows = np.flatnonzero(scanned)
-            probed = _joined(probed, _spread(self._scan(asked, rows, slice(None)), rows, len(counts)), asked)
+            probed = _joined(probed, _spread(self._scan(asked, rows, 0), rows, len(counts)), asked)
         return ProbedNeighbors(
             probed,
             scanned,
@@ -161,7 +165,7 @@ class MultiIndexHash:
             probe_seconds=costs.probe,
             candidate_seconds=costs.candidate,
         )
-        allowed = np.empty(0, np.bool_) if asked.allowed is None else asked.allowed
+        allowed = np.empty(0, np.uint64) if asked.allowed is None else asked.allowed.words
         queries = np.ascontiguousarray(code_words(asked.queries.packed))
         keys, numbers = probe_queries(self._probed, queries, allowed, limits)
         if np.any(numbers[:, bucket_probing.OUTCOME] == bucket_probing.BROKEN_TABLES):
@@ -170,22 +174,34 @@ class MultiIndexHash:
             )
         return keys, numbers
 
-    def _scan(self, asked: _Asked, rows: NDArray[np.intp], part: slice) -> RankedNeighbors:
-        codes, ids = self.codes[part], asked.ids[part]
-        if asked.allowed is not None:
-            kept = np.flatnonzero(asked.allowed[part])
-            codes, ids = codes[kept], ids[kept]
-        if asked.k is None:
-            return search_radius(codes, ids, asked.queries[rows], radius=asked.radius)
-        return search_flat(codes, ids, asked.queries[rows], k=asked.k)
+    def _scan(self, asked: _Asked, rows: NDArray[np.intp], first_code: int) -> RankedNeighbors:
+        """These queries over the codes from the first on."""
+        codes, ids, queries = self.codes[first_code:], asked.ids[first_code:], asked.queries[rows]
+        options = ScanOptions(allowed=_rows_from(asked.allowed, first_code))
+        scan = HammingScan(codes, queries, options)
+        if asked.k is not None:
+            return rank_nearest(scan, ids, k=asked.k)
+        return rank_within(*scan.within(asked.radius), ids, num_queries=len(queries))
 
     def _check(self, asked: _Asked) -> None:
         num_codes, num_bits = len(self.codes), self.codes.num_bits
         if asked.queries.num_bits != num_bits:
             raise ShapeMismatch("query codes", f"{asked.queries.num_bits} bits", f"{num_bits} bits")
-        for name, array, dtype in (("ids", asked.ids, np.int64), ("allowed", asked.allowed, np.bool_)):
-            if array is not None and (array.dtype != dtype or array.shape != (num_codes,)):
-                raise ShapeMismatch(name, f"{array.dtype} {array.shape}", f"{np.dtype(dtype)} ({num_codes},)")
+        if asked.ids.dtype != np.int64 or asked.ids.shape != (num_codes,):
+            raise ShapeMismatch("ids", f"{asked.ids.dtype} {asked.ids.shape}", f"int64 ({num_codes},)")
+        ScanOptions(allowed=asked.allowed).check_rows(num_codes)
+
+
+def _rows(allowed: Allowed | None) -> AllowedRows | None:
+    return AllowedRows.from_mask(allowed) if isinstance(allowed, np.ndarray) else allowed
+
+
+def _rows_from(allowed: AllowedRows | None, first: int) -> AllowedRows | None:
+    """What is said about the rows from the first on."""
+    if allowed is None or first == 0:
+        return allowed
+    word, bit = divmod(first, 64)
+    return AllowedRows.from_mask(AllowedRows(allowed.words[word:], len(allowed) - 64 * word).to_mask()[bit:])
 
 
 def _ranked(keys: NDArray[np.int64], counts: NDArray[np.int64], asked: _Asked) -> RankedNeighbors:

@@ -18,8 +18,8 @@ class ProbingCosts:
     `scanned_word` and `shared_word` rule the scan out. Raises `InvalidSetting` for a number that is not positive.
     """
 
-    probe: float = 1e-8
-    candidate: float = 1e-8
+    probe: float = 3e-8
+    candidate: float = 3e-8
     scanned_word: float = 2.2e-10
     shared_word: float = 5e-11
 

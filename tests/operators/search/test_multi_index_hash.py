@@ -18,6 +18,7 @@ from operators.binary_codes import BinaryCodes
 from operators.errors import InvalidSetting, ShapeMismatch
 from operators.ranked_neighbors import RankedNeighbors
 from operators.search import multi_index_hash
+from operators.search.allowed_rows import AllowedRows
 from operators.search.hamming_flat import search_flat, search_radius
 from operators.search.multi_index_hash import MultiIndexHash
 from operators.search.probing_costs import ProbingCosts
@@ -90,7 +91,7 @@ def test_codes_that_are_not_allowed_never_answer(num_codes: int, share: float, s
         answer = index.nearest(queries, ids, k=k, allowed=allowed)
         assert rankings_of(answer) == [ranking[:k] for ranking in everything]
         assert answer.k == k
-        answer = index.radius(queries, ids, radius=4, allowed=allowed)
+        answer = index.radius(queries, ids, radius=4, allowed=AllowedRows.from_mask(allowed))
         assert rankings_of(answer) == [[pair for pair in ranking if pair[0] <= 4] for ranking in everything]
 
 
@@ -228,7 +229,7 @@ def test_refuses_bad_arguments_by_name() -> None:
         index.nearest(codes, ids[:19], k=1)
     with pytest.raises(ShapeMismatch, match="ids: got int32"):
         index.radius(codes, ids.astype(np.int32), radius=1)
-    with pytest.raises(ShapeMismatch, match="allowed: got uint8"):
+    with pytest.raises(ShapeMismatch, match="mask of allowed rows: got uint8"):
         index.radius(codes, ids, radius=1, allowed=np.ones(20, np.uint8))
-    with pytest.raises(ShapeMismatch, match=r"allowed: got bool \(3,\)"):
+    with pytest.raises(ShapeMismatch, match="allowed rows: got of 3 rows, expected of 20 codes"):
         index.nearest(codes, ids, k=1, allowed=np.ones(3, bool))

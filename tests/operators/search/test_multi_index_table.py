@@ -128,5 +128,5 @@ def test_refuses_other_names_other_codes_and_other_widths() -> None:
 def test_words_are_a_view_of_the_codes() -> None:
     packed = np.arange(48, dtype=np.uint8).reshape(2, 24)
     words = [code_words(packed[:, :width].copy()) for width in (24, 20, 6, 5)]
-    assert [word.dtype.itemsize for word in words] == [8, 4, 2, 1]
+    assert [word.dtype.itemsize for word in words] == [8, 4, 1, 1]
     assert np.shares_memory(code_words(packed), packed)
