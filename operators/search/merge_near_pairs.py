@@ -9,24 +9,22 @@ from numpy.typing import NDArray
 
 from operators.search.near_pairs import NearPairs
 
+PairArrays = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16]]
+
 
 def merge_near_pairs(
-    parts: Sequence[tuple[tuple[int, int], NearPairs]],
-    first: NDArray[np.int64],
-    first_right: NDArray[np.int64] | None = None,
+    parts: Sequence[PairArrays], first: NDArray[np.int64], first_right: NDArray[np.int64] | None = None
 ) -> NearPairs:
-    """`parts`: pairs within and between the parts of one set (each two parts once, the lower one left), or between the
-    parts of two sets; each with the position where its left and its right part start in their sets. `first` and
-    `first_right`: of the whole sets, as `first_items` gives them.
+    """`parts`: `left`, `right` and `distances` of the pairs within and between the parts of one set (each two parts
+    once), or between the parts of two sets; as positions in the whole sets. `first` and `first_right`: of the whole
+    sets, as `first_items` gives them.
 
     Equal, array by array, to what `near_pairs` or `near_pairs_between` gives for the whole. Memory: the pairs twice.
     """
-    left, right = np.empty(0, np.int64), np.empty(0, np.int64)
-    distances = np.empty(0, np.uint16)
+    left, right, distances = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint16)
     if parts:
-        left = np.concatenate([pairs.left + start for (start, _), pairs in parts])
-        right = np.concatenate([pairs.right + start for (_, start), pairs in parts])
-        distances = np.concatenate([pairs.distances for _, pairs in parts])
+        left, right = (np.concatenate([part[side] for part in parts]).astype(np.int64) for side in (0, 1))
+        distances = np.concatenate([part[2] for part in parts])
     left, right = first[left], (first if first_right is None else first_right)[right]
     if first_right is None:
         different = left != right

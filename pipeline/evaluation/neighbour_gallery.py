@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -9,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.decoders.image_decoder import decode_thumbnail
+from operators.errors import MediaTooLarge, UndecodableMedia
 from operators.metrics.relevance import RelevanceRows
+from pipeline.errors import PipelineError
 from pipeline.evaluation.code_distances import CodeDistances
 
 ReadPicture = Callable[[int], bytes]
 _THUMBNAIL_SIDE = 96
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +72,19 @@ class GallerySettings:
 def thumbnail_of(data: bytes) -> bytes:
     """A small JPEG or PNG. Raises `UndecodableMedia` and `MediaTooLarge`."""
     return decode_thumbnail(data, max_side=_THUMBNAIL_SIDE)
+
+
+def thumbnail_or_none(
+    fetch: Callable[[str], bytes], uri: str, *, on_failure: Callable[[str], object] = _log.warning
+) -> bytes | None:
+    """None for a picture that cannot be read: it has gone since it was encoded, and pictures only illustrate. What is
+    wrong with it goes to `on_failure`."""
+    try:
+        return thumbnail_of(fetch(uri))
+    except (PipelineError, OSError, UndecodableMedia, MediaTooLarge) as error:
+        reason = str(error)
+        on_failure(reason if uri in reason else f"{uri}: {reason}")
+        return None
 
 
 def neighbour_gallery(

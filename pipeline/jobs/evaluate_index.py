@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from operators.binary_codes import BinaryCodes, concatenate
 from operators.decoders.image_decoder import DecodeLimits
-from operators.errors import MediaTooLarge, UndecodableMedia
 from operators.features.feature_extractor import Json
 from operators.hashers.quantizer import Quantizer
 from operators.metrics.code_health import code_health
 from operators.metrics.relevance import RelevanceRows
-from pipeline.errors import ModelMismatch, PipelineError
+from pipeline.errors import ModelMismatch
 from pipeline.evaluation.code_distances import CodeDistances, Ranking, code_distances, table_distances
 from pipeline.evaluation.label_relevance import relevance_of
 from pipeline.evaluation.labelled_codes import LabelledCodes
@@ -28,7 +27,7 @@ from pipeline.evaluation.neighbour_gallery import (
     GallerySettings,
     GallerySide,
     neighbour_gallery,
-    thumbnail_of,
+    thumbnail_or_none,
 )
 from pipeline.evaluation.retrieval_measurement import MeasurementSettings, measure_retrieval
 from pipeline.evaluation.retrieval_report import RetrievalReport, RunDescription, RunSeconds
@@ -201,7 +200,7 @@ def _gallery(
     labels = [(label or "",) for label in labelled.labels]
 
     def thumbnail(row: int) -> bytes | None:
-        return _thumbnail(fetch, uris[row])
+        return thumbnail_or_none(fetch, uris[row])
 
     queries = GallerySide(
         keys=[labelled.keys[row] for row in rows.tolist()],
@@ -211,13 +210,3 @@ def _gallery(
     database = GallerySide(keys=labelled.keys, labels=labels, thumbnail=thumbnail)
     shown = GallerySettings(num_queries=sampling.num_gallery_queries, seed=sampling.seed)
     return neighbour_gallery(*ranking, (queries, database), shown, self_columns=rows)
-
-
-def _thumbnail(fetch: FetchPicture, uri: str) -> bytes | None:
-    """None for a picture that has gone since it was encoded: the codes are what is measured, pictures only
-    illustrate."""
-    try:
-        return thumbnail_of(fetch(uri))
-    except (PipelineError, OSError, UndecodableMedia, MediaTooLarge) as error:
-        _log.warning("%s: %s", uri, error)
-        return None

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.binary_codes import BinaryCodes
-from operators.search.merge_near_pairs import merge_near_pairs
+from operators.search.merge_near_pairs import PairArrays, merge_near_pairs
 from operators.search.near_pairs import NearPairs, first_items, near_pairs, near_pairs_between
 from tests.operators.search.near_duplicates import clustered_codes
 
@@ -21,6 +21,10 @@ def same(left: NearPairs, right: NearPairs) -> bool:
         np.array_equal(one, other) and getattr(one, "dtype", None) == getattr(other, "dtype", None)
         for one, other in zip(astuple(left), astuple(right), strict=True)
     )
+
+
+def placed(pairs: NearPairs, start: int, other_start: int) -> PairArrays:
+    return pairs.left + start, pairs.right + other_start, pairs.distances
 
 
 def parts_of(codes: BinaryCodes, cuts: list[int]) -> list[tuple[int, BinaryCodes]]:
@@ -33,9 +37,9 @@ def parts_of(codes: BinaryCodes, cuts: list[int]) -> list[tuple[int, BinaryCodes
 def test_within_one_set(num_codes: int, cuts: list[int], seed: int) -> None:
     codes = clustered_codes(num_codes, 16, seed=seed, most_flips=2)
     parts = parts_of(codes, cuts)
-    found = [((start, start), near_pairs(part, radius=2)) for start, part in parts]
+    found = [placed(near_pairs(part, radius=2), start, start) for start, part in parts]
     found += [
-        ((start, other_start), near_pairs_between(part, other, radius=2))
+        placed(near_pairs_between(part, other, radius=2), start, other_start)
         for number, (start, part) in enumerate(parts)
         for other_start, other in parts[number + 1 :]
     ]
@@ -46,7 +50,7 @@ def test_within_one_set(num_codes: int, cuts: list[int], seed: int) -> None:
 def test_between_two_sets(cuts: list[int]) -> None:
     codes, others = clustered_codes(40, 16, seed=1, most_flips=2), clustered_codes(30, 16, seed=1, most_flips=2)
     found = [
-        ((start, other_start), near_pairs_between(part, other, radius=2))
+        placed(near_pairs_between(part, other, radius=2), start, other_start)
         for (start, part), (other_start, other) in product(parts_of(codes, cuts), parts_of(others, cuts))
     ]
     merged = merge_near_pairs(found, first_items(codes), first_items(others))
