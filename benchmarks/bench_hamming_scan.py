@@ -1,39 +1,37 @@
-"""The exact Hamming scan against Faiss `IndexBinaryFlat`, one thread each, in the same process.
+"""The exact Hamming scan against Faiss `IndexBinaryFlat`, by turns, in the same process: `bitquarry bench scan`, many
+times.
 
     python -m benchmarks.bench_hamming_scan [--codes 10000000]
 
-Random codes of 64, 128 and 256 bits; 1 and 64 queries; k = 10 and 100. What is timed: `rank_nearest` as a searcher
-calls it, and Faiss's `search`. Before the clock runs, both give the same distances. `read` is the rate at which one
-thread sums the same codes: what memory gives. `first_call` is the first search of a process that has to compile,
-`next_call` that of one that finds the machine code.
+Random codes of 64, 128, 256 and 512 bits; 1 and 64 queries; k = 10 and 100; one thread, and two. Before the clock runs,
+both give the same distances. `read_share`: of the bytes per second that one thread reads when it sums the same codes,
+those of codes that the scan passes for one query. `avx2`: the same with instructions that leave AVX-512 out, Faiss as
+it is. `first_call` is the first search of a process that has to compile, `next_call` that of one that finds the machine
+code.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from statistics import median
-
-import faiss
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from benchmarks.machine_facts import hardware_name
-from benchmarks.repeat_timer import repeat_timer
 from benchmarks.result_file import RESULTS_FOLDER, Measurement, measured_here
-from operators.binary_codes import BinaryCodes
-from operators.kernels.compiled import compiled
-from operators.ranked_neighbors import RankedNeighbors
-from operators.search.block_scan import rank_nearest
-from operators.search.hamming_flat import HammingScan
+from pipeline.jobs.bench_scan import BenchScanResult, BenchScanSettings, bench_scan
 
+# numba takes the features of the machine at hand for whatever processor it is told, unless they are named too.
+AVX2_ONLY = {
+    "NUMBA_CPU_NAME": "haswell",
+    "NUMBA_CPU_FEATURES": "+avx,+avx2,+bmi,+bmi2,+fma,+lzcnt,+movbe,+popcnt,+sse4.1,+sse4.2,+ssse3",
+}
 _FIRST_SCAN = """
 import time
 import numpy as np
@@ -52,69 +50,82 @@ class ScanRun:
     """Codes of `num_codes`; those of more than 64 bits are fewer, so that all take as many bytes."""
 
     num_codes: int = 10_000_000
-    num_bits: tuple[int, ...] = (64, 128, 256)
+    num_bits: tuple[int, ...] = (64, 128, 256, 512)
     num_queries: tuple[int, ...] = (1, 64)
     k: tuple[int, ...] = (10, 100)
+    num_threads: tuple[int, ...] = (1, 2)
     num_repeats: int = 5
 
+    def settings(self, num_bits: int, num_queries: int, k: int, num_threads: int) -> BenchScanSettings:
+        return BenchScanSettings(
+            num_bits=num_bits,
+            num_codes=self.num_codes * 64 // num_bits,
+            num_queries=num_queries,
+            k=k,
+            num_threads=num_threads,
+            num_repeats=self.num_repeats,
+        )
 
-@dataclass(frozen=True, eq=False)
-class Scanned:
-    """Codes of one width, in both libraries."""
-
-    codes: BinaryCodes
-    ids: NDArray[np.int64]
-    index: faiss.IndexBinaryFlat
-
-    @classmethod
-    def random(cls, num_codes: int, num_bits: int) -> Scanned:
-        packed = np.random.default_rng(num_bits).integers(0, 256, (num_codes, num_bits // 8), dtype=np.uint8)
-        index = faiss.IndexBinaryFlat(num_bits)
-        index.add(packed)
-        return cls(BinaryCodes(packed, num_bits), np.arange(num_codes), index)
-
-    def queries(self, num_queries: int) -> BinaryCodes:
-        packed = np.random.default_rng(7).integers(0, 256, (num_queries, self.codes.num_bits // 8), dtype=np.uint8)
-        return BinaryCodes(packed, self.codes.num_bits)
-
-    def search(self, queries: BinaryCodes, k: int) -> RankedNeighbors:
-        return rank_nearest(HammingScan(self.codes, queries), self.ids, k=k)
-
-    def check(self, queries: BinaryCodes, k: int) -> None:
-        """Raises RuntimeError where the distances are not Faiss's."""
-        ours = self.search(queries, k).distances
-        theirs, _ = self.index.search(queries.packed, k)
-        if not np.array_equal(ours, theirs):
-            raise RuntimeError(f"{self.codes.num_bits} bits, k = {k}: other distances than those of Faiss")
+    def every(self) -> dict[str, BenchScanSettings]:
+        """By name. Two threads share the scan of 64 bits only."""
+        return {
+            f"b{bits}.q{queries}.k{k}.t{threads}": self.settings(bits, queries, k, threads)
+            for bits in self.num_bits
+            for queries in self.num_queries
+            for k in self.k
+            for threads in self.num_threads
+            if threads == 1 or bits == 64
+        }
 
 
 def measure(run: ScanRun) -> dict[str, Measurement]:
-    faiss.omp_set_num_threads(1)
     results: dict[str, Measurement] = {}
-    for num_bits in run.num_bits:
-        scanned = Scanned.random(run.num_codes * 64 // num_bits, num_bits)
-        results |= _of_width(scanned, run)
+    for name, settings in run.every().items():
+        results |= _measured(name, bench_scan(settings, lambda line: None))
+        print(name, {key.rpartition(".")[2]: round(value.median, 3) for key, value in results.items() if name in key})
+    for queries in run.num_queries:
+        one, two = (results[f"b64.q{queries}.k10.t{threads}.scan"].median for threads in (1, 2))
+        results[f"b64.q{queries}.k10.two_threads_over_one"] = Measurement.of([two / one], "1")
     return results
 
 
-def _of_width(scanned: Scanned, run: ScanRun) -> dict[str, Measurement]:
-    num_codes, name = len(scanned.codes), f"b{scanned.codes.num_bits}"
+def _measured(name: str, result: BenchScanResult) -> dict[str, Measurement]:
+    facts = result.to_json()
+    pairs = result.settings.num_codes * result.settings.num_queries / 1e9
+    measured = {
+        "scan": Measurement.of([pairs / s for s in result.scan_seconds], "G distances/s"),
+        "faiss": Measurement.of([pairs / s for s in result.faiss_seconds], "G distances/s"),
+        "ratio": Measurement.of([facts["ratio"]], "1"),
+    }
+    if result.settings.num_queries == 1 and result.settings.num_threads == 1:
+        gigabytes = result.settings.num_codes * result.settings.num_bits / 8e9
+        measured["read"] = Measurement.of([gigabytes / s for s in result.read_seconds], "GB/s")
+        measured["read_share"] = Measurement.of([facts["read_share"]], "1")
+    return {f"{name}.{key}": value for key, value in measured.items()}
+
+
+def measure_avx2(run: ScanRun) -> dict[str, Measurement]:
+    """64 queries, 64 bits, one thread."""
     results: dict[str, Measurement] = {}
-    for num_queries in run.num_queries:
-        queries = scanned.queries(num_queries)
-        pairs = num_queries * num_codes
-        for k in run.k:
-            scanned.check(queries, k)
-            ours = repeat_timer(partial(scanned.search, queries, k), num_repeats=run.num_repeats)
-            theirs = repeat_timer(partial(scanned.index.search, queries.packed, k), num_repeats=run.num_repeats)
-            place = f"{name}.q{num_queries}.k{k}"
-            results[f"{place}.scan"] = Measurement.of([pairs / s / 1e9 for s in ours], "G distances/s")
-            results[f"{place}.faiss"] = Measurement.of([pairs / s / 1e9 for s in theirs], "G distances/s")
-            results[f"{place}.ratio"] = Measurement.of([median(theirs) / median(ours)], "1")
-    words = scanned.codes.packed.view(np.uint64).ravel()
-    seconds = repeat_timer(lambda: _sum(words), num_repeats=run.num_repeats)
-    results[f"{name}.read"] = Measurement.of([words.nbytes / s / 1e9 for s in seconds], "GB/s")
+    for k in run.k:
+        options = ["--num-codes", run.num_codes, "--num-queries", 64, "--k", k, "--repeats", run.num_repeats]
+        facts = _bench_scan_command(list(map(str, options)), AVX2_ONLY)
+        results[f"avx2.b64.q64.k{k}.t1.scan"] = Measurement.of([facts["figure"]], "G distances/s")
+        results[f"avx2.b64.q64.k{k}.t1.ratio"] = Measurement.of([facts["ratio"]], "1")
     return results
+
+
+def _bench_scan_command(options: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as cache:
+        finished = subprocess.run(
+            [sys.executable, "-m", "pipeline.cli.app", "bench", "scan", "--json", *options],
+            env={**os.environ, **environment, "NUMBA_CACHE_DIR": cache},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    facts: dict[str, Any] = json.loads(finished.stdout)
+    return facts
 
 
 def compile_seconds() -> dict[str, Measurement]:
@@ -129,24 +140,16 @@ def compile_seconds() -> dict[str, Measurement]:
     return {name: Measurement.of([run], "s") for name, run in zip(("first_call", "next_call"), runs, strict=True)}
 
 
-@compiled
-def _sum(words: NDArray[np.uint64]) -> np.uint64:
-    total = np.uint64(0)
-    for word in words:
-        total += word
-    return total
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     run = ScanRun(num_codes=options.codes, num_repeats=options.repeats)
-    results = {**measure(run), **compile_seconds()}
+    results = {**measure(run), **measure_avx2(run), **compile_seconds()}
     for name, figure in results.items():
         print(f"{name}: {figure.median:.3g} {figure.unit} ({figure.lower_quartile:.3g} to {figure.upper_quartile:.3g})")
     result = measured_here(
         "hamming-scan",
         options.hardware,
-        settings={"num_codes_64": run.num_codes, "num_threads": 1, "faiss": faiss.__version__},
+        settings={"num_codes_64": run.num_codes, "avx2": dict(AVX2_ONLY)},
         results=results,
         allow_dirty=options.allow_dirty,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from pipeline.jobs.bench_encode import EncodeBenchResult
 
 bench_app = typer.Typer(help="Measure against the plainest program that does the same.", no_args_is_help=True)
-
-
-@bench_app.callback()
-def _bench() -> None:
-    """Keeps `bench encode` a command of its own while it is the only one."""
 
 
 @bench_app.command()
@@ -57,6 +52,48 @@ def encode(
     result = bench_encode(settings, _progress)
     say(json.dumps(result.to_json()) if as_json else _summary(result))
     return EXIT_OK
+
+
+@bench_app.command()
+def scan(
+    num_bits: Annotated[int, typer.Option("--num-bits", "-b", help="Of a code: a multiple of 8 up to 4096.")] = 64,
+    num_codes: Annotated[int, typer.Option("--num-codes", "-n", help="Random codes that are searched.")] = 10_000_000,
+    num_queries: Annotated[int, typer.Option("--num-queries", "-q", help="Searched with together.")] = 64,
+    k: Annotated[int, typer.Option("--k", "-k", help="Neighbours per query.")] = 10,
+    threads: Annotated[int, typer.Option("--threads", "-t", help="Of both programs.")] = 1,
+    repeats: Annotated[int, typer.Option("--repeats", help="Rounds: one search of each, by turns.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same codes.")] = 0,
+    as_json: options.AsJson = False,
+) -> int:
+    """The exact Hamming scan against Faiss `IndexBinaryFlat` (extra `faiss`), on codes in memory."""
+    from pipeline.jobs.bench_scan import BenchScanSettings, bench_scan
+
+    settings = BenchScanSettings(
+        num_bits=num_bits,
+        num_codes=num_codes,
+        num_queries=num_queries,
+        k=k,
+        num_threads=threads,
+        num_repeats=repeats,
+        seed=seed,
+    )
+    facts = bench_scan(settings, _progress).to_json()
+    say(json.dumps(facts) if as_json else _scan_summary(facts))
+    return EXIT_OK
+
+
+def _scan_summary(facts: dict[str, Any]) -> str:
+    low, high = facts["ratio_spread"]
+    return "\n".join(
+        [
+            f"scan: {facts['figure']:.2f} {facts['unit']}, {facts['queries_per_second']:,.1f} queries/s",
+            f"{facts['comparator_is']}: {facts['comparator']:.2f} {facts['unit']}",
+            f"ratio {facts['ratio']:.2f} ({low:.2f} to {high:.2f})",
+            f"codes passed: {facts['scan_gigabytes_per_second']:.1f} GB/s; one thread reads "
+            f"{facts['read_gigabytes_per_second']:.1f} GB/s",
+            f"ready after {facts['warm_up_seconds']:.2f} s",
+        ]
+    )
 
 
 def _progress(line: str) -> None:

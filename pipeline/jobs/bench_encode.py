@@ -6,11 +6,10 @@ import dataclasses
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import pyarrow.parquet as pq
 
 from pipeline.encoding.bare_loop import LoopShare, LoopTimes
 from pipeline.errors import PipelineError
+from pipeline.jobs.compared_rates import compared_rates, ratios_by_round
 from pipeline.model_store.model_store import ModelStore
 from pipeline.object_store.local_store import LocalStore
 from pipeline.sample_corpus.photo_corpus import PhotoCorpusSettings, make_photo_corpus
@@ -74,7 +74,10 @@ class EncodeBenchResult:
 
     def ratios(self, job: str, loop: str) -> list[float]:
         """The job's rate over the loop's, round by round."""
-        return [j / c for j, c in zip(self.rates(job), self.rates(loop), strict=True)]
+        return ratios_by_round(self.rates(job), self.rates(loop))
+
+    def _compared(self, job: str, loop: str) -> dict[str, Any]:
+        return compared_rates(self.rates(job), self.rates(loop))
 
     def to_json(self) -> dict[str, Any]:
         """`figure`: the whole job. `comparator`: the loops. `ratio`: figure / comparator; start-up is in all three."""
@@ -82,8 +85,8 @@ class EncodeBenchResult:
         return {
             "bench": "encode",
             "unit": "pictures/s",
-            **_compared(self, "job_seconds", "loop_seconds"),
-            "without_startup": _compared(self, "job_working_seconds", "loop_working_seconds"),
+            **self._compared("job_seconds", "loop_seconds"),
+            "without_startup": self._compared("job_working_seconds", "loop_working_seconds"),
             "comparator_is": f"{self.num_processes} plain processes: the same decode, features, hash and Parquet write",
             "num_pictures": photos.num_files,
             "num_copies_of_each": photos.num_copies,
@@ -214,20 +217,3 @@ def _codes_of(folder: Path) -> list[tuple[str, bytes]]:
     return sorted(
         pair for table in tables for pair in zip(table["key"].to_pylist(), table["code"].to_pylist(), strict=True)
     )
-
-
-def _compared(result: EncodeBenchResult, job: str, loop: str) -> dict[str, Any]:
-    figure, comparator = statistics.median(result.rates(job)), statistics.median(result.rates(loop))
-    ratios = result.ratios(job, loop)
-    return {
-        "figure": figure,
-        "comparator": comparator,
-        "ratio": figure / comparator,
-        "figure_spread": _spread(result.rates(job)),
-        "comparator_spread": _spread(result.rates(loop)),
-        "ratio_spread": _spread(ratios),
-    }
-
-
-def _spread(values: Sequence[float]) -> list[float]:
-    return [min(values), max(values)]
