@@ -41,7 +41,7 @@ def test_figures_are_medians_over_the_rounds() -> None:
 
 def test_other_distances_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     class Liar:
-        def __init__(self, *_: object) -> None:
+        def __init__(self, *_: object, **__: object) -> None:
             self.distances = np.zeros((3, 5), np.int32)
 
     monkeypatch.setattr(module, "rank_nearest", Liar)
