@@ -143,6 +143,21 @@ def precision_within_2(rows: list[tuple[int, str, bytes]]) -> float:
     return sum(shares) / len(shares)
 
 
+def test_dedup_of_the_index_with_its_page(folder_run: FolderRun) -> None:
+    report = folder_run.run.json("dedup", "--index", "photos", "--radius", 3, "--output", folder_run.folder / "dups")
+    near = {
+        id_: [other for distance, other, _ in brute_force(folder_run.rows, code, k=NUM_PICTURES) if distance <= 3]
+        for id_, _, code in folder_run.rows
+    }
+    clusters = pq.read_table(folder_run.folder / "dups" / "clusters.parquet").to_pylist()
+    assert [row["id"] for row in clusters] == sorted(near)
+    assert {row["id"] for row in clusters if row["cluster_id"] is None} >= {id_ for id_ in near if near[id_] == [id_]}
+    assert all(row["centre_id"] in near[row["id"]] for row in clusters if row["cluster_id"] is not None)
+    assert sum(row["kept"] for row in clusters) == report["num_kept"] < NUM_PICTURES == report["num_items"]
+    assert report["num_item_pairs"] == sum(len(found) - 1 for found in near.values()) // 2
+    assert (folder_run.folder / "dups" / "review.html").read_text().count("data:image/") > 8
+
+
 def test_status_counts_what_is_there(folder_run: FolderRun) -> None:
     status = folder_run.run.json("status")
     assert [row["model"] for row in status["models"]] == ["lsh@1"]

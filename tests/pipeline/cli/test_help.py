@@ -27,6 +27,7 @@ def test_the_promised_commands_exist() -> None:
     promised = {"train", "encode", "plan", "query", "search-batch", "evaluate", "status", "demo", "index", "alias"} | {
         "rejects",
         "bench",
+        "dedup",
     }
     assert promised <= {path[0] for path in COMMANDS if path}
     assert {("index", "build"), ("index", "verify"), ("index", "list"), ("alias", "rollback")} <= COMMANDS.keys()
