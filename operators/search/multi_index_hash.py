@@ -205,13 +205,14 @@ def _rows_from(allowed: AllowedRows | None, first: int) -> AllowedRows | None:
 
 
 def _ranked(keys: NDArray[np.int64], counts: NDArray[np.int64], asked: _Asked) -> RankedNeighbors:
-    """`keys`: those of one query after the other, `counts` of each."""
+    """`keys`: those of one query after the other, in no order; `counts` of each."""
     width = int(counts.max(initial=0)) if asked.k is None else asked.k
+    rows = np.repeat(np.arange(len(counts)), counts)
+    order = np.lexsort((keys, rows))
+    columns = np.arange(len(keys)) - np.repeat(np.cumsum(counts) - counts, counts)
+    kept = columns < width
     table = np.zeros((len(counts), width), np.int64)
-    ends = np.cumsum(counts)
-    for row, end, count in zip(table, ends.tolist(), counts.tolist(), strict=True):
-        nearest = np.sort(keys[end - count : end])[:width]
-        row[: len(nearest)] = nearest
+    table[rows[kept], columns[kept]] = keys[order[kept]]
     distances, positions = split_keys(table)
     return rank_positions(distances.astype(np.int32), positions, np.minimum(counts, width), asked.ids, k=width)
 
