@@ -23,7 +23,7 @@ from operators.kernels.smallest_k import POSITION_BITS
 PROBED, TOO_COSTLY, BROKEN_TABLES = 0, 1, 2
 OUTCOME, NUM_ANSWERS, NUM_PROBES, NUM_CANDIDATES = 0, 1, 2, 3
 _BOUND, _NUM_WITHIN, _NUM_KEYS = 4, 5, 6
-_NUM_NUMBERS = 7
+NUM_NUMBERS = 7
 _LEAST_KEYS = 1024
 _BATCH_BUCKETS, _BATCH_CANDIDATES = 128, 512
 _POSITION_MASK = (1 << POSITION_BITS) - 1
@@ -63,7 +63,7 @@ def probe_queries(tables: Any, queries: Any, allowed: Any, limits: Any) -> Any:
     are its answers; and int64 `(num_queries, 7)`, whose columns `OUTCOME`, `NUM_ANSWERS`, `NUM_PROBES` and
     `NUM_CANDIDATES` say what was done. A query that is `TOO_COSTLY` has no answers.
     """
-    numbers = np.zeros((len(queries), _NUM_NUMBERS), np.int64)
+    numbers = np.zeros((len(queries), NUM_NUMBERS), np.int64)
     answers, num_answers = np.empty(_LEAST_KEYS, np.int64), 0
     keys = np.empty(_LEAST_KEYS, np.int64)
     counts = np.zeros(limits.num_bits + 1, np.int64)

@@ -155,15 +155,31 @@ class MultiIndexHash:
             numbers[:, bucket_probing.NUM_CANDIDATES].copy(),
         )
 
+    def predicted_seconds(self, radius: int, num_queries: int = 1) -> float:
+        """Predicted time per query of `radius`, when so many are asked together: of probing or of a scan, whichever is
+        less. Raises `InvalidSetting` as `probe_radius`."""
+        check_radius(radius)
+        return min(self._probing_seconds(radius), self._scan_seconds(num_queries))
+
+    def _probing_seconds(self, radius: int) -> float:
+        return self.costs.probing_seconds(*self.tables.predicted_work(min(radius, self.codes.num_bits)))
+
+    def _scan_seconds(self, num_queries: int) -> float:
+        return self.costs.scan_seconds(self.tables.num_indexed, self.codes.num_bits, num_queries)
+
     def _probe(self, asked: _Asked) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        costs, num_bits = self.costs, self.codes.num_bits
+        num_queries, budget = len(asked.queries), self._scan_seconds(len(asked.queries))
+        if asked.k is None and self._probing_seconds(asked.radius) > budget:
+            numbers = np.zeros((num_queries, bucket_probing.NUM_NUMBERS), np.int64)
+            numbers[:, bucket_probing.OUTCOME] = bucket_probing.TOO_COSTLY
+            return np.empty(0, np.int64), numbers
         limits = ProbingLimits(
             k=asked.k or _NO_LIMIT,
             radius=asked.radius,
-            num_bits=num_bits,
-            budget_seconds=costs.scan_seconds(self.tables.num_indexed, num_bits, len(asked.queries)),
-            probe_seconds=costs.probe,
-            candidate_seconds=costs.candidate,
+            num_bits=self.codes.num_bits,
+            budget_seconds=budget,
+            probe_seconds=self.costs.probe,
+            candidate_seconds=self.costs.candidate,
         )
         allowed = np.empty(0, np.uint64) if asked.allowed is None else asked.allowed.words
         queries = np.ascontiguousarray(code_words(asked.queries.packed))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from math import log2
+from math import comb, log2
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from operators.kernels.code_chunks import code_words
 
 MAX_CHUNK_BITS = 24
 _MIN_CHUNK_BITS = 8
-_MAX_NUM_BITS = 4096
+MAX_NUM_BITS = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +90,18 @@ class MultiIndexTables:
             raise ShapeMismatch("codes", str(len(codes)), f"at least the {tables.num_indexed} that the tables cover")
         return tables
 
+    def predicted_work(self, radius: int) -> tuple[float, float]:
+        """Buckets that a query within `radius` looks into, and the codes in them if these were spread evenly. Where
+        codes lie together in clusters, a query near one meets more."""
+        num_probes, num_candidates = 0.0, 0.0
+        level, num_deeper = divmod(radius, len(self.chunk_bits))
+        for chunk, bits in enumerate(self.chunk_bits.tolist()):
+            num_levels = level + 1 if chunk <= num_deeper else level
+            buckets = float(sum(comb(bits, flipped) for flipped in range(min(num_levels, bits + 1))))
+            num_probes += buckets
+            num_candidates += buckets * self.bucket_items.shape[1] / (1 << bits)
+        return num_probes, num_candidates
+
     def _check_types(self) -> None:
         wide = self.bucket_items.dtype
         if wide not in (np.uint32, np.uint64):
@@ -142,8 +154,8 @@ class MultiIndexTables:
 
 def check_width(num_bits: int) -> None:
     """Raises `ShapeMismatch` unless multi-index hashing takes codes of this width."""
-    if num_bits % 8 or not 8 <= num_bits <= _MAX_NUM_BITS:
-        raise ShapeMismatch("codes", f"{num_bits} bits", f"a multiple of 8 from 8 to {_MAX_NUM_BITS} bits")
+    if num_bits % 8 or not 8 <= num_bits <= MAX_NUM_BITS:
+        raise ShapeMismatch("codes", f"{num_bits} bits", f"a multiple of 8 from 8 to {MAX_NUM_BITS} bits")
 
 
 def default_num_chunks(num_distinct: int, num_bits: int) -> int:

@@ -28,6 +28,10 @@ class ProbingCosts:
             if not getattr(self, name) > 0:
                 raise InvalidSetting(name, repr(getattr(self, name)), "a positive number of seconds")
 
+    def probing_seconds(self, num_probes: float, num_candidates: float) -> float:
+        """Predicted time of a query that looks into so many buckets and compares so many codes."""
+        return num_probes * self.probe + num_candidates * self.candidate
+
     def scan_seconds(self, num_codes: int, num_bits: int, num_queries: int) -> float:
         """Predicted time of a scan per query, when `num_queries` are scanned for together."""
         word = self.shared_word if num_queries >= _MANY_QUERIES else self.scanned_word
