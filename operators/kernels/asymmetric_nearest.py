@@ -13,6 +13,7 @@ from operators.kernels.lookup_masks import (
     byte_at,
     byte_planes,
     byte_planes_apart,
+    byte_planes_of_pairs,
     has_byte_lookup,
     lookup_masks,
 )
@@ -21,6 +22,10 @@ from operators.kernels.smallest_k import WIDE_POSITION_BITS
 from operators.kernels.sortable_floats import INFINITY, sorted_floats
 
 _TILE_BYTES = 16 * 2**10
+_SMALL_TILE_BYTES = 4 * 2**10  # for few queries: codes come from memory while others are looked up
+_MANY_QUERIES = 4
+_CODES_PER_SUM = 4
+_SUMS_PER_TILE = 256
 _LEAST_CAPACITY = 64
 _NO_KEY = np.iinfo(np.int64).max
 _ONE = np.uint64(1)
@@ -138,17 +143,11 @@ def _float_of(number: int) -> np.float32:
 @compiled
 def _feed_sums(block: Any, values: Any, kept: Any) -> None:
     """Adds floats for every pair: on any processor."""
-    num_codebooks, row_bytes = values.shape[1], 8 * block.num_words
-    tile = max(CODES_PER_MASK, _TILE_BYTES // num_codebooks)
-    planes = np.empty((num_codebooks, tile), np.uint8)
-    sums = np.empty(tile, np.float32)
-    for start in range(0, block.num_codes, tile):
-        count = min(tile, block.num_codes - start)
-        for place in range(count):
-            for codebook in range(num_codebooks):
-                planes[codebook, place] = byte_at(block.words, row_bytes * (start + place) + codebook)
+    sums = np.empty(_CODES_PER_SUM * _SUMS_PER_TILE, np.float32)
+    for start in range(0, block.num_codes, len(sums)):
+        count = min(len(sums), block.num_codes - start)
         for query in range(len(values)):
-            _add_terms(values[query], planes, count, sums)
+            _add_terms(values[query], start, block, sums[: _CODES_PER_SUM * -(-count // _CODES_PER_SUM)])
             bound = kept.bounds[query]
             for place in range(count):
                 if sums[place] < bound and _is_allowed(start + place, block):
@@ -157,22 +156,34 @@ def _feed_sums(block: Any, values: Any, kept: Any) -> None:
 
 
 @compiled
-def _add_terms(table: Any, planes: Any, count: Any, sums: Any) -> None:
-    """From codebook 0 on, as everywhere: the order of floats' additions shows."""
-    for place in range(count):
-        sums[place] = table[0, planes[0, place]]
-    for codebook in range(1, len(planes)):
-        for place in range(count):
-            sums[place] += table[codebook, planes[codebook, place]]
+def _add_terms(table: Any, start: Any, block: Any, sums: Any) -> None:
+    """Of the codes from `start` on, from codebook 0 on as everywhere: the order of floats' additions shows. Four codes
+    at once, so that none waits for another's sum; behind the last code, the last code again."""
+    row_bytes, last = 8 * block.num_words, block.num_codes - 1
+    for place in range(0, len(sums), _CODES_PER_SUM):
+        code = start + place
+        row0 = block.words + row_bytes * code
+        row1 = block.words + row_bytes * min(code + 1, last)
+        row2 = block.words + row_bytes * min(code + 2, last)
+        row3 = block.words + row_bytes * min(code + 3, last)
+        sum0, sum1 = table[0, byte_at(row0, 0)], table[0, byte_at(row1, 0)]
+        sum2, sum3 = table[0, byte_at(row2, 0)], table[0, byte_at(row3, 0)]
+        for codebook in range(1, len(table)):
+            sum0 += table[codebook, byte_at(row0, codebook)]
+            sum1 += table[codebook, byte_at(row1, codebook)]
+            sum2 += table[codebook, byte_at(row2, codebook)]
+            sum3 += table[codebook, byte_at(row3, codebook)]
+        sums[place], sums[place + 1], sums[place + 2], sums[place + 3] = sum0, sum1, sum2, sum3
 
 
 @compiled
 def _feed_lookups(block: Any, tables: Any, kept: Any) -> None:
     """Adds floats for the pairs that `lookup_masks` leaves."""
-    num_chunks = max(1, _TILE_BYTES // (8 * block.num_words * CODES_PER_LOOKUP))
+    num_queries, num_codebooks, _ = tables.values.shape
+    tile_bytes = _TILE_BYTES if num_queries >= _MANY_QUERIES else _SMALL_TILE_BYTES
+    num_chunks = max(1, tile_bytes // (8 * block.num_words * CODES_PER_LOOKUP))
     planes = np.empty((num_chunks, 8 * block.num_words, CODES_PER_LOOKUP), np.uint8)
     masks = np.empty(CODES_PER_LOOKUP // CODES_PER_MASK, np.uint64)
-    num_queries, num_codebooks, _ = tables.values.shape
     for start in range(0, block.num_codes, num_chunks * CODES_PER_LOOKUP):
         end = min(block.num_codes, start + num_chunks * CODES_PER_LOOKUP)
         for place in range(start, end, CODES_PER_LOOKUP):
@@ -193,13 +204,15 @@ def _load_chunk(first: Any, block: Any, planes: Any) -> None:
     whole = num_codes // CODES_PER_MASK * CODES_PER_MASK
     row_bytes = 8 * block.num_words
     rows = block.words + row_bytes * first
-    for word in range(block.num_words):
-        target = planes[8 * word].ctypes.data
-        for place in range(0, whole, CODES_PER_MASK):
-            if block.num_words == 1:
-                byte_planes(rows + row_bytes * place, target + place)
-            else:
-                byte_planes_apart(rows + row_bytes * place + 8 * word, row_bytes, target + place)
+    for place in range(0, whole, CODES_PER_MASK):
+        row, target = rows + row_bytes * place, planes.ctypes.data + place
+        if block.num_words == 1:
+            byte_planes(row, target)
+        elif block.num_words == 2:
+            byte_planes_of_pairs(row, target)
+        else:
+            for word in range(block.num_words):
+                byte_planes_apart(row + 8 * word, row_bytes, target + 8 * word * CODES_PER_LOOKUP)
     for place in range(whole, num_codes):
         for byte in range(row_bytes):
             planes[byte, place] = byte_at(rows, row_bytes * place + byte)
@@ -280,7 +293,7 @@ def _keep(query: Any, position: Any, kept: Any) -> Any:
     kept.num_keys[query] += 1
     if kept.num_keys[query] == kept.keys.shape[1]:
         # A later entry at the distance of the k-th loses to it.
-        kept.keys[query].sort()
+        kept.keys[query] = np.partition(kept.keys[query], kept.k - 1)
         kept.num_keys[query] = kept.k
         last = kept.keys[query, kept.k - 1] >> WIDE_POSITION_BITS
         kept.bound_bits[query] = last - _SIGN if last >= _SIGN else _ALL_ONES - last

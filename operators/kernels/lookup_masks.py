@@ -47,6 +47,24 @@ def byte_planes(typing: Any, words: Any, planes: Any) -> Any:
 
 
 @intrinsic
+def byte_planes_of_pairs(typing: Any, words: Any, planes: Any) -> Any:
+    """`byte_planes` of 64 pairs of words, to 16 planes."""
+    signature = types.void(types.uintp, types.uintp)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        words, planes = arguments
+        vectors = [builder.bitcast(_load(builder, words, 64 * number), _LONGS) for number in range(16)]
+        for word in range(2):
+            every_other = [word + 2 * lane for lane in range(8)]
+            rows = [_shuffled(builder, vectors[row], vectors[row + 1], every_other) for row in range(0, 16, 2)]
+            target = builder.add(planes, _long(8 * word * CODES_PER_LOOKUP))
+            _store_planes(builder, [builder.bitcast(row, _BYTES) for row in rows], target)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
 def byte_planes_apart(typing: Any, words: Any, step: Any, planes: Any) -> Any:
     """`byte_planes` of words that lie `step` bytes apart."""
     signature = types.void(types.uintp, types.int64, types.uintp)

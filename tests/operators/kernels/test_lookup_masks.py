@@ -11,6 +11,7 @@ from operators.kernels.lookup_masks import (
     byte_at,
     byte_planes,
     byte_planes_apart,
+    byte_planes_of_pairs,
     has_byte_lookup,
     lookup_masks,
 )
@@ -24,6 +25,11 @@ def _planes(words: np.ndarray, planes: np.ndarray, first: int) -> None:
 @compiled
 def _planes_apart(words: np.ndarray, step: int, planes: np.ndarray, first: int) -> None:
     byte_planes_apart(words.ctypes.data, step, planes.ctypes.data + first)
+
+
+@compiled
+def _planes_of_pairs(words: np.ndarray, planes: np.ndarray, first: int) -> None:
+    byte_planes_of_pairs(words.ctypes.data, planes.ctypes.data + first)
 
 
 @compiled
@@ -59,6 +65,15 @@ def test_planes_of_wider_rows_are_the_transpose(num_words: int) -> None:
         _planes_apart(rows.view(np.uint64).ravel()[word:], 8 * num_words, planes, 192)
         np.testing.assert_array_equal(planes[:, 192:], rows.T[8 * word : 8 * word + 8])
         assert (planes[:, :192] == 7).all()
+
+
+def test_planes_of_pairs_are_the_transpose() -> None:
+    rows = np.random.default_rng(0).integers(0, 256, (64, 16), dtype=np.uint8)
+    planes = np.full((16, CODES_PER_LOOKUP), 7, np.uint8)
+    _planes_of_pairs(rows.view(np.uint64).ravel(), planes, 128)
+    np.testing.assert_array_equal(planes[:, 128:192], rows.T)
+    assert (planes[:, :128] == 7).all()
+    assert (planes[:, 192:] == 7).all()
 
 
 def test_bytes_by_address() -> None:
