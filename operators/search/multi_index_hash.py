@@ -49,6 +49,7 @@ class _Asked:
     ids: NDArray[np.int64]
     allowed: AllowedRows | None
     k: int | None
+    """None for everything within the radius."""
     radius: int
 
 
@@ -102,10 +103,16 @@ class MultiIndexHash:
         return MultiIndexHash(codes, self.tables, costs=self.costs)
 
     def nearest(
-        self, queries: BinaryCodes, ids: NDArray[np.int64], *, k: int, allowed: Allowed | None = None
+        self,
+        queries: BinaryCodes,
+        ids: NDArray[np.int64],
+        *,
+        k: int,
+        below: int | None = None,
+        allowed: Allowed | None = None,
     ) -> RankedNeighbors:
         """The `k` nearest codes of each query; arguments and errors as `probe_nearest`."""
-        return self.probe_nearest(queries, ids, k=k, allowed=allowed).neighbors
+        return self.probe_nearest(queries, ids, k=k, below=below, allowed=allowed).neighbors
 
     def radius(
         self, queries: BinaryCodes, ids: NDArray[np.int64], *, radius: int, allowed: Allowed | None = None
@@ -114,16 +121,24 @@ class MultiIndexHash:
         return self.probe_radius(queries, ids, radius=radius, allowed=allowed).neighbors
 
     def probe_nearest(
-        self, queries: BinaryCodes, ids: NDArray[np.int64], *, k: int, allowed: Allowed | None = None
+        self,
+        queries: BinaryCodes,
+        ids: NDArray[np.int64],
+        *,
+        k: int,
+        below: int | None = None,
+        allowed: Allowed | None = None,
     ) -> ProbedNeighbors:
         """The `k` nearest codes of each query by ascending distance, then ascending id, and how they were found.
 
         `ids`: int64 `(len(codes),)`, strictly ascending, which is not looked at: it would take longer than the search.
+        `below`: only codes nearer than that, which makes it faster where others are far.
         `allowed`: about `len(codes)` rows; codes that are not allowed never answer and do not count towards `k`.
         Raises `ShapeMismatch`; `InvalidSetting` for a `k` that is no whole number of at least 1.
         """
         check_k(k)
-        return self._search(_Asked(queries, ids, _rows(allowed), int(k), self.codes.num_bits))
+        farthest = self.codes.num_bits if below is None else int(below) - 1
+        return self._search(_Asked(queries, ids, _rows(allowed), int(k), farthest))
 
     def probe_radius(
         self, queries: BinaryCodes, ids: NDArray[np.int64], *, radius: int, allowed: Allowed | None = None
@@ -196,7 +211,7 @@ class MultiIndexHash:
         options = ScanOptions(allowed=_rows_from(asked.allowed, first_code))
         scan = HammingScan(codes, queries, options)
         if asked.k is not None:
-            return rank_nearest(scan, ids, k=asked.k)
+            return rank_nearest(scan, ids, k=asked.k, below=asked.radius + 1)
         return rank_within(*scan.within(asked.radius), ids, num_queries=len(queries))
 
     def _check(self, asked: _Asked) -> None:

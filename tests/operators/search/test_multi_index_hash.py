@@ -95,6 +95,19 @@ def test_codes_that_are_not_allowed_never_answer(num_codes: int, share: float, s
         assert rankings_of(answer) == [[pair for pair in ranking if pair[0] <= 4] for ranking in everything]
 
 
+@settings(max_examples=40, deadline=None)
+@given(below=st.integers(-1, 70), k=st.integers(1, 60), seed=st.integers(0, 2**32))
+def test_a_bound_leaves_out_what_is_not_nearer(below: int, k: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    codes, ids = clustered(rng, 100, 64), ascending_ids(rng, 100)
+    grown = MultiIndexHash.build(codes[:60], costs=ALWAYS_PROBE).with_added(codes[60:])
+    for index in (MultiIndexHash.build(codes, costs=ALWAYS_PROBE), MultiIndexHash.build(codes), grown):
+        everything = rank_by_sorting(index, ids, codes[:2], np.ones(100, bool))
+        answer = index.nearest(codes[:2], ids, k=k, below=below)
+        assert rankings_of(answer) == [[pair for pair in ranking if pair[0] < below][:k] for ranking in everything]
+        assert answer.k == k
+
+
 def test_few_codes_are_compared_and_those_that_repeat_only_once() -> None:
     rng = np.random.default_rng(3)
     packed = rng.integers(0, 256, (20_000, 8), dtype=np.uint8)
