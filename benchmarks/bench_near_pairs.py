@@ -37,15 +37,19 @@ from operators.search.near_pairs import near_pairs
 Pairs = NDArray[np.int64]
 KINDS = ("uniform", "clustered")
 _JOIN_ALONE = """
-import resource, sys
+import sys
+from pathlib import Path
 import numpy as np
 from operators.binary_codes import BinaryCodes
 from operators.search.near_pairs import near_pairs
 packed = np.load(sys.argv[1])
 near_pairs(BinaryCodes(packed[:2], 8 * packed.shape[1]), radius=int(sys.argv[2]))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def kilobytes(name):
+    return int(Path("/proc/self/status").read_text().split(name + ":")[1].split()[0])
+Path("/proc/self/clear_refs").write_text("5")  # forget the peak of the imports
+before = kilobytes("VmRSS")
 near_pairs(BinaryCodes(packed, 8 * packed.shape[1]), radius=int(sys.argv[2]))
-print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+print(1024 * (kilobytes("VmHWM") - before))
 """
 
 

@@ -21,6 +21,7 @@ FILTER_WORDS = 8
 _TILE_WORDS = 4096
 _LINE_WORDS = 8
 _FEW_CODES = 12  # a mask of 64 costs as much as this many codes one by one
+_PAIRS_PER_PLACE = 64.0  # what it costs to fetch a code, in pairs
 _LEAST_FOUND = 1024
 _ALL_BITS = np.uint64(2**64 - 1)
 _ONE = np.uint64(1)
@@ -97,7 +98,7 @@ def keys_of(words: Words, mask: Words) -> NDArray[np.uint64]:
 def first_of_identical(buckets: Buckets) -> NDArray[np.int64]:
     """For each code the lowest position of a code that is identical, int64 `(num_codes,)`. The buckets must have been
     made with all bits. Time grows with the product of codes and different codes of a bucket."""
-    first = np.empty(len(buckets.words), np.int64)
+    first = np.arange(len(buckets.words))
     _find_identical(buckets, first)
     return first
 
@@ -130,12 +131,16 @@ def _order_by_bucket(numbers: Any, starts: Any, order: Any) -> None:
 @compiled
 def _find_identical(buckets: Any, first: Any) -> None:
     different = np.empty(_LEAST_FOUND, np.int64)
-    for bucket in range(len(buckets.starts) - 1):
+    words, starts, order = buckets.words, buckets.starts, buckets.order
+    for bucket in range(len(starts) - 1):
+        begin, end = np.int64(starts[bucket]), np.int64(starts[bucket + 1])
+        if end - begin < 2:
+            continue
         num_different = 0
-        for place in range(buckets.starts[bucket], buckets.starts[bucket + 1]):
-            code = np.int64(buckets.order[place])
+        for place in range(begin, end):
+            code = np.int64(order[place])
             known = 0
-            while known < num_different and not _is_identical(buckets.words, different[known], code):
+            while known < num_different and not _is_identical(words, different[known], code):
                 known += 1
             if known == num_different:
                 if num_different == len(different):
@@ -153,6 +158,34 @@ def _is_identical(words: Any, left: Any, right: Any) -> Any:
     while word < words.shape[1] and words[left, word] == words[right, word]:
         word += 1
     return word == words.shape[1]
+
+
+def pieces_of_work(left: Buckets, right: Buckets, *, same: bool, most_pairs: int) -> NDArray[np.int64]:
+    """Places of left, ascending from 0 to the number of its codes; from one to the next about `most_pairs` pairs are
+    compared, whatever the sizes of buckets."""
+    return np.array(_cut(left.starts, right.starts, same, float(most_pairs)))
+
+
+@compiled
+def _cut(starts: Any, other_starts: Any, same: Any, most_pairs: Any) -> Any:
+    cuts, num_cuts, done = np.zeros(_LEAST_FOUND, np.int64), np.int64(1), 0.0
+    for bucket in range(len(starts) - 1):
+        place, stop = np.int64(starts[bucket]), np.int64(starts[bucket + 1])
+        num_others = np.int64(other_starts[bucket + 1]) - np.int64(other_starts[bucket])
+        pairs = _PAIRS_PER_PLACE + num_others * (0.5 if same else 1.0)
+        while done + (stop - place) * pairs > most_pairs:
+            place += np.int64(max((most_pairs - done) / pairs, 1.0))
+            if num_cuts == len(cuts):
+                longer = np.zeros(2 * num_cuts, np.int64)
+                longer[:num_cuts] = cuts
+                cuts = longer
+            cuts[num_cuts] = place
+            num_cuts, done = num_cuts + 1, 0.0
+        done += (stop - place) * pairs
+    ends = np.empty(num_cuts + 1, np.int64)
+    ends[:num_cuts] = cuts[:num_cuts]
+    ends[num_cuts] = starts[-1]
+    return ends
 
 
 def near_pairs_of_places(

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.search.near_pairs import NearPairs
-
-PairArrays = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16]]
+from operators.search.pair_order import PairArrays, sort_pairs
 
 
 def merge_near_pairs(
@@ -31,8 +30,7 @@ def merge_near_pairs(
         left, right, distances = left[different], right[different], distances[different]
         left, right = np.minimum(left, right), np.maximum(left, right)
     # Codes that several parts hold made the same pair several times.
-    order = np.lexsort((right, left))
-    left, right, distances = left[order], right[order], distances[order]
+    left, right, distances = sort_pairs(left, right, distances)
     is_new = np.ones(len(left), bool)
     is_new[1:] = (left[1:] != left[:-1]) | (right[1:] != right[:-1])
     return NearPairs(left[is_new], right[is_new], distances[is_new], first, first_right)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,12 +19,14 @@ from operators.kernels.bucket_pairs import (
     Words,
     first_of_identical,
     near_pairs_of_places,
+    pieces_of_work,
     sort_into_buckets,
 )
 from operators.search.join_tables import JoinTables, choose_tables
+from operators.search.pair_order import PairArrays, sort_pairs
 
 # A quarter of a second or less: between such pieces of work Ctrl-C is noticed.
-_PAIRS_AT_ONCE = 2**29
+_PAIRS_AT_ONCE = 2**28
 _MIN_BUCKET_BITS = 4
 _MAX_BUCKET_BITS = 26
 
@@ -56,7 +59,7 @@ class NearPairs:
         within = 0 if self.first_right is not None else int((here * (here - 1) // 2).sum())
         return between + within
 
-    def linked(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16]]:
+    def linked(self) -> PairArrays:
         """Left, right and distances, sorted by (left, right), of as few pairs of items as tell all.
 
         Within one set: the pairs of different codes, and each item whose code is not new with the first that has it, at
@@ -72,10 +75,9 @@ class NearPairs:
             left = np.repeat(np.arange(len(self.first)), counts)
             pair = np.arange(len(left)) - np.repeat(np.cumsum(counts) - counts - starts, counts)
             right, distances = self.right[pair], self.distances[pair]
-        order = np.lexsort((right, left))
-        return left[order], right[order], distances[order]
+        return sort_pairs(left, right, distances)
 
-    def expand(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16]]:
+    def expand(self) -> PairArrays:
         """Every pair of items within the radius: left, right and distances, sorted by (left, right).
 
         n items with one code make n (n - 1) / 2 pairs: look at `num_item_pairs` first. Memory: about 60 bytes a pair.
@@ -98,8 +100,7 @@ class NearPairs:
             kept = (left[pair] != right[pair]) | (lower < upper)
             lower, upper = np.minimum(lower, upper), np.maximum(lower, upper)
         lower, upper, expanded = lower[kept], upper[kept], distances[pair[kept]]
-        order = np.lexsort((upper, lower))
-        return lower[order], upper[order], expanded[order]
+        return sort_pairs(lower, upper, expanded)
 
     def __repr__(self) -> str:
         return f"NearPairs(num_pairs={len(self.left)}, num_items={len(self.first)})"
@@ -118,7 +119,7 @@ def near_pairs(codes: BinaryCodes, *, radius: int, num_threads: int = 1) -> Near
     words, first = _distinct(codes)
     tables = choose_tables(words, None, num_bits=8 * codes.packed.shape[1], radius=radius)
     found = _join(words, None, tables, radius, num_threads)
-    left, right, distances = _sorted(found)
+    left, right, distances = sort_pairs(*found.T)
     represented = _firsts(first)  # these ascend: pairs stay in order
     return NearPairs(represented[left], represented[right], distances, first)
 
@@ -134,14 +135,15 @@ def near_pairs_between(codes: BinaryCodes, others: BinaryCodes, *, radius: int, 
     (words, first), (other_words, other_first) = _distinct(codes), _distinct(others)
     tables = choose_tables(words, other_words, num_bits=8 * codes.packed.shape[1], radius=radius)
     found = _join(words, other_words, tables, radius, num_threads)
-    left, right, distances = _sorted(found)
+    left, right, distances = sort_pairs(*found.T)
     return NearPairs(_firsts(first)[left], _firsts(other_first)[right], distances, first, other_first)
 
 
 def check_radius(radius: int, num_bits: int) -> None:
     """Raises `InvalidSetting` unless `radius` is a whole number from 0 to `num_bits` - 1 (a bool is none)."""
-    if isinstance(radius, bool) or not isinstance(radius, int | np.integer) or not 0 <= radius < num_bits:
-        raise InvalidSetting("radius", repr(radius), f"a whole number from 0 to {num_bits - 1} for {num_bits} bits")
+    most = min(num_bits - 1, np.iinfo(np.uint16).max)
+    if isinstance(radius, bool) or not isinstance(radius, int | np.integer) or not 0 <= radius <= most:
+        raise InvalidSetting("radius", repr(radius), f"a whole number from 0 to {most} for {num_bits} bits")
 
 
 def _check(num_bits: int, radius: int, num_threads: int) -> None:
@@ -184,38 +186,36 @@ def _join(left: Words, right: Words | None, tables: JoinTables, radius: int, num
     """int64 `(num_found, 3)`: rows of left, rows of right, distance; each pair once, in no order."""
     found = [np.empty((0, 3), np.int64)]
     width = (np.uint64(0),) * min(left.shape[1], FILTER_WORDS)
-    bucket_bits = _bucket_bits(max(len(left), 0 if right is None else len(right)))
+    same = right is None
     with ThreadPoolExecutor(num_threads, thread_name_prefix="join") as executor:
-        for table, mask in enumerate(tables.masks):
-            here = sort_into_buckets(left, mask, bucket_bits)
-            there = here if right is None else sort_into_buckets(right, mask, bucket_bits)
-            search = NearSearch(int(radius), tables.masks, table, right is None, width)
-
-            starts, stops = _pieces_of_work(here, there, is_same=right is None)
-            compare = partial(near_pairs_of_places, here, there, search=search)
-            found.extend((map if num_threads == 1 else executor.map)(compare, starts, stops))
+        run_all = map if num_threads == 1 else executor.map
+        for table, (here, there) in enumerate(
+            _tables(left, right, tables.masks, executor if num_threads > 1 else None)
+        ):
+            places = pieces_of_work(here, there, same=same, most_pairs=_PAIRS_AT_ONCE).tolist()
+            search = NearSearch(int(radius), tables.masks, table, same, width)
+            found.extend(run_all(partial(near_pairs_of_places, here, there, search=search), places[:-1], places[1:]))
     return np.concatenate(found)
 
 
-def _pieces_of_work(left: Buckets, right: Buckets, *, is_same: bool) -> tuple[list[int], list[int]]:
-    """Where pieces of the places of left start and stop; each compares about `_PAIRS_AT_ONCE` pairs, whatever the sizes
-    of buckets."""
-    sizes, other_sizes = np.diff(left.starts).astype(np.float64), np.diff(right.starts).astype(np.float64)
-    total = np.cumsum(sizes * other_sizes / (2 if is_same else 1))
-    wanted = np.arange(_PAIRS_AT_ONCE, total[-1], _PAIRS_AT_ONCE, dtype=np.float64)
-    buckets = np.searchsorted(total, wanted, side="left")
-    # Within the bucket where a cut falls: as large a share of its places as of its pairs.
-    pairs = np.diff(total, prepend=0.0)[buckets]
-    shares = 1 - (total[buckets] - wanted) / np.maximum(pairs, 1.0)
-    cuts = left.starts[buckets] + np.floor(shares * sizes[buckets]).astype(np.int64)
-    bounds = np.unique(np.concatenate([[0], cuts, [len(left.order)]])).tolist()
-    return bounds[:-1], bounds[1:]
+def _tables(
+    left: Words, right: Words | None, masks: Words, executor: ThreadPoolExecutor | None
+) -> Iterator[tuple[Buckets, Buckets]]:
+    """Both sides in buckets, table by table. With an executor the next table is sorted while one is compared."""
+    bucket_bits = _bucket_bits(max(len(left), 0 if right is None else len(right)))
 
+    def sort(mask: Words) -> tuple[Buckets, Buckets]:
+        here = sort_into_buckets(left, mask, bucket_bits)
+        return here, here if right is None else sort_into_buckets(right, mask, bucket_bits)
 
-def _sorted(found: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16]]:
-    order = np.lexsort((found[:, 1], found[:, 0]))
-    left, right, distances = found[order].T
-    return left, right, distances.astype(np.uint16)
+    if executor is None:
+        yield from map(sort, masks)
+        return
+    ahead = executor.submit(sort, masks[0])
+    for mask in masks[1:]:
+        ready, ahead = ahead.result(), executor.submit(sort, mask)
+        yield ready
+    yield ahead.result()
 
 
 def _firsts(first: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from typing import Any
 import ray
 from ray.exceptions import OutOfMemoryError, RayTaskError, WorkerCrashedError
 
-from operators.search.merge_near_pairs import PairArrays
+from operators.search.pair_order import PairArrays
 from pipeline.errors import TaskFailed
 from pipeline.interrupts import raise_if_interrupted
 from pipeline.shard_index.shard_join import ShardJoin, join_shards

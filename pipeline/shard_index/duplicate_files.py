@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from operators.search.merge_near_pairs import PairArrays
+from operators.search.pair_order import PairArrays
 from pipeline.shard_index.index_rows import IndexRows
 
 PAIRS_NAME, CLUSTERS_NAME = "pairs.parquet", "clusters.parquet"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from operators.search.merge_near_pairs import PairArrays
 from operators.search.near_pairs import near_pairs, near_pairs_between
+from operators.search.pair_order import PairArrays
 from pipeline.object_store.open_store import open_store
 from pipeline.shard_index.index_manifest import IndexManifest
 from pipeline.shard_index.index_shard import open_shard

@@ -47,5 +47,6 @@ def test_a_small_run_writes_its_figures(tmp_path: Path) -> None:
     result = ResultFile.read(path)
     names = {"join", "join_threads", "pairs", "memory", "faiss_extrapolated", "scan_extrapolated", "ratio_faiss"}
     assert {f"{kind}.{name}" for kind in KINDS for name in names} <= set(result.results)
+    assert 0 < result.results["uniform.memory"].median < 0.1
     assert result.settings["duplicate_share"] == 0.2
     assert "multiplied by codes / 8" in str(result.settings["comparators"])

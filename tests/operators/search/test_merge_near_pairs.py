@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.binary_codes import BinaryCodes
-from operators.search.merge_near_pairs import PairArrays, merge_near_pairs
+from operators.search.merge_near_pairs import merge_near_pairs
 from operators.search.near_pairs import NearPairs, first_items, near_pairs, near_pairs_between
+from operators.search.pair_order import PairArrays
 from tests.operators.search.near_duplicates import clustered_codes
 
 
