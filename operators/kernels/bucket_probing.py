@@ -18,6 +18,7 @@ from operators.kernels.code_chunks import chunk_value
 from operators.kernels.compiled import compiled
 from operators.kernels.hamming_numpy import Words
 from operators.kernels.near_masks import popcount, trailing_zeros
+from operators.kernels.prefetch import prefetch
 from operators.kernels.smallest_k import POSITION_BITS
 
 PROBED, TOO_COSTLY, BROKEN_TABLES = 0, 1, 2
@@ -110,7 +111,8 @@ def _probe(tables: Any, query: Any, allowed: Any, limits: Any, state: Any, keys:
 def _probe_level(place: Any, tables: Any, query: Any, asked: Any, state: Any, keys: Any) -> Any:
     """Every bucket of one chunk whose key differs from the query's in exactly `level` bits.
 
-    Many buckets are looked up, then their items, then the codes of these: reads that do not wait for each other."""
+    Many buckets are looked up, then their items, then the codes of these, and what comes next is asked for ahead: the
+    reads at random places, which are what a search takes, do not wait for each other."""
     chunk, level = place
     numbers, _, values, starts, ends, candidates = state
     base, end_of_keys = tables.bucket_bases[chunk], 1 << tables.chunk_bits[chunk]
@@ -118,45 +120,53 @@ def _probe_level(place: Any, tables: Any, query: Any, asked: Any, state: Any, ke
     items = tables.bucket_items[chunk]
     flipped = (1 << level) - 1
     while flipped < end_of_keys and numbers[OUTCOME] == PROBED:
-        flipped, num_buckets = _look_up(offsets, values[chunk], flipped, starts, ends)
+        flipped, num_buckets = _look_up(items, offsets, values[chunk], flipped, starts, ends)
         numbers[NUM_PROBES] += num_buckets
         bucket = 0
         while bucket < num_buckets and numbers[OUTCOME] == PROBED:
-            bucket, num_candidates = _gather(items, starts, ends, (bucket, num_buckets), candidates)
+            bucket, num_candidates = _gather(tables.words, items, starts, ends, (bucket, num_buckets), candidates)
             keys = _compare(num_candidates, (place, tables, query), asked, state, keys)
     return keys
 
 
 @compiled
-def _look_up(offsets: Any, value: Any, flipped: Any, starts: Any, ends: Any) -> Any:
-    """Where the next buckets start and end, from the key on that differs from `value` in the bits `flipped`. Returns
-    the bits that come after the last of them, and the number of buckets."""
+def _look_up(items: Any, offsets: Any, value: Any, flipped: Any, starts: Any, ends: Any) -> Any:
+    """Where the next buckets start and end in `items`, from the key on that differs from `value` in the bits `flipped`.
+    Returns the bits that come after the last of them, and the number of buckets."""
     num_buckets, end_of_keys = 0, len(offsets) - 1
+    address = offsets.ctypes.data
     while flipped < end_of_keys and num_buckets < len(starts):
-        bucket = value ^ flipped
-        starts[num_buckets] = offsets[bucket]
-        ends[num_buckets] = offsets[bucket + 1]
+        starts[num_buckets] = value ^ flipped
+        prefetch(address + starts[num_buckets] * offsets.itemsize)
         num_buckets += 1
         if flipped == 0:
             flipped = end_of_keys
         else:  # the next larger number with as many bits set (Gosper)
             carried = flipped + (flipped & -flipped)
             flipped = carried | ((carried ^ flipped) >> (2 + trailing_zeros(flipped)))
+    address = items.ctypes.data
+    for place in range(num_buckets):
+        bucket = starts[place]
+        starts[place], ends[place] = offsets[bucket], offsets[bucket + 1]
+        prefetch(address + starts[place] * items.itemsize)
     return flipped, num_buckets
 
 
 @compiled
-def _gather(items: Any, starts: Any, ends: Any, buckets: Any, candidates: Any) -> Any:
+def _gather(words: Any, items: Any, starts: Any, ends: Any, buckets: Any, candidates: Any) -> Any:
     """Items of the buckets from the first to the last of `buckets` while there is room. Returns the bucket to go on
     with, whose start moves past what was taken, and the number of items: -1 where a bucket lies outside."""
     (bucket, num_buckets), num_candidates = buckets, 0
+    codes, code_bytes = words.ctypes.data, words.itemsize * words.shape[1]
     while bucket < num_buckets:
         start, end = starts[bucket], ends[bucket]
         if start < 0 or end > len(items):
             return bucket, -1
         part_end = min(end, start + len(candidates) - num_candidates)
         for entry in range(start, part_end):
-            candidates[num_candidates] = items[entry]
+            item = np.int64(items[entry])
+            prefetch(codes + item * code_bytes)
+            candidates[num_candidates] = item
             num_candidates += 1
         if part_end < end:
             starts[bucket] = part_end

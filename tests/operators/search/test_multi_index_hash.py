@@ -58,17 +58,19 @@ def check_all(index: MultiIndexHash, ids: np.ndarray, queries: BinaryCodes, *, k
         assert same_answer(index.radius(queries, ids, radius=radius), flat)
 
 
-@settings(max_examples=100, deadline=None)
+@pytest.mark.parametrize("widths", [(64, 128), (32, 96), (8, 24, 72, 200)], ids=["8-byte", "4-byte", "1-byte words"])
+@settings(max_examples=35, deadline=None)
 @given(
-    num_bits=st.sampled_from([8, 24, 32, 64, 72, 128, 200]),
+    data=st.data(),
     num_codes=st.integers(0, 150),
     k=st.integers(1, 170),
     num_chunks=st.one_of(st.none(), st.integers(1, 60)),
     seed=st.integers(0, 2**32),
 )
 def test_probing_answers_as_a_sort_of_everything_does(
-    num_bits: int, num_codes: int, k: int, num_chunks: int | None, seed: int
+    widths: tuple[int, ...], data: st.DataObject, num_codes: int, k: int, num_chunks: int | None, seed: int
 ) -> None:
+    num_bits = data.draw(st.sampled_from(widths))
     rng = np.random.default_rng(seed)
     # Chunks of 1 to 12 bits: all buckets can be looked into, where k asks for it.
     chosen = None if num_chunks is None else min(num_bits, max(num_chunks, -(-num_bits // 12)))
