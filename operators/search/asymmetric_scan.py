@@ -17,9 +17,9 @@ from operators.ranked_neighbors import Distances
 from operators.search.block_scan import Columns, Nearest, PairScan
 from operators.search.scan_options import ONE_THREAD, ScanOptions
 
-_FEW_PAIRS = 2**15
-# Up to here numpy is done before the compiled scan is imported.
-_FEW_PAIRS_BEFORE_IMPORT = 2**21
+_FEW_LOOKUPS = 2**15
+# Up to here numpy takes less than a tenth of what the import of the compiled scan takes.
+_FEW_LOOKUPS_BEFORE_IMPORT = 2**22
 _SCAN_MODULE = "operators.kernels.asymmetric_nearest"
 
 
@@ -45,8 +45,8 @@ class AsymmetricScan(PairScan):
         self._options = options
 
     def nearest(self, k: int, below: int | None) -> Nearest:
-        few_pairs = _FEW_PAIRS if _SCAN_MODULE in sys.modules else _FEW_PAIRS_BEFORE_IMPORT
-        if self.num_queries * self.num_codes <= few_pairs:
+        few_lookups = _FEW_LOOKUPS if _SCAN_MODULE in sys.modules else _FEW_LOOKUPS_BEFORE_IMPORT
+        if self.num_queries * self.num_codes * self._queries.num_codebooks <= few_lookups:
             return super().nearest(k, below)
         # Here, because the imports take half a second.
         from operators.kernels.asymmetric_nearest import AsymmetricNearest

@@ -86,11 +86,11 @@ def test_the_compiled_scan_answers_as_numpy_does(
     ids = np.sort(rng.choice(1000, num_codes, replace=False)).astype(np.int64)
     answers = []
     rows = None if allowed is None else AllowedRows.from_mask(allowed)
-    for few_pairs, num_threads in ((0, 1), (0, 3), (2**62, 1)):
+    for few_lookups, num_threads in ((0, 1), (0, 3), (2**62, 1)):
         options = ScanOptions(num_threads=num_threads, allowed=rows)
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(asymmetric_scan, "_FEW_PAIRS", few_pairs)
-            patched.setattr(asymmetric_scan, "_FEW_PAIRS_BEFORE_IMPORT", few_pairs)
+            patched.setattr(asymmetric_scan, "_FEW_LOOKUPS", few_lookups)
+            patched.setattr(asymmetric_scan, "_FEW_LOOKUPS_BEFORE_IMPORT", few_lookups)
             answers.append(rank_nearest(AsymmetricScan(codes, tables, options), ids, k=k))
     for name in ("distances", "ids", "counts"):
         for other in answers[1:]:
@@ -105,8 +105,8 @@ def test_many_queries_are_answered_in_groups(monkeypatch: pytest.MonkeyPatch) ->
     codes = BinaryCodes(rng.integers(0, 256, (500, 2), dtype=np.uint8), 16)
     tables = LookupTables(rng.random((7, 2, 256), np.float32))
     expected = rank_nearest(AsymmetricScan(codes, tables), np.arange(500), k=9)
-    monkeypatch.setattr(asymmetric_scan, "_FEW_PAIRS", 0)
-    monkeypatch.setattr(asymmetric_scan, "_FEW_PAIRS_BEFORE_IMPORT", 0)
+    monkeypatch.setattr(asymmetric_scan, "_FEW_LOOKUPS", 0)
+    monkeypatch.setattr(asymmetric_scan, "_FEW_LOOKUPS_BEFORE_IMPORT", 0)
     monkeypatch.setattr(compiled_scan, "_STATE_BYTES", 3 * AsymmetricNearest.state_bytes(9, 2))
     found = rank_nearest(AsymmetricScan(codes, tables), np.arange(500), k=9)
     np.testing.assert_array_equal(found.ids, expected.ids)
