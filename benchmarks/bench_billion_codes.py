@@ -35,6 +35,7 @@ from benchmarks.result_file import RESULTS_FOLDER, Measurement, measured_here
 from operators.binary_codes import BinaryCodes
 from operators.ranked_neighbors import RankedNeighbors
 from operators.search.merge_ranked import merge_ranked
+from operators.search.search_kinds import ScanSearch
 from operators.search.search_queries import SearchQueries
 from pipeline.actors.ray_session import ray_session
 from pipeline.actors.searcher_actor import call
@@ -130,7 +131,11 @@ def open_searcher(run: BillionRun, shard: int) -> ShardSearcher:
     codes = BinaryCodes(np.load(codes_path, mmap_mode="r"), NUM_BITS)
     nothing = pa.RecordBatch.from_pydict({"key": pa.array([], pa.string())})
     opened = IndexShard(
-        entry=run.entry(shard), codes=codes, ids=np.load(ids_path, mmap_mode="r"), payload_batches=(nothing,)
+        entry=run.entry(shard),
+        codes=codes,
+        ids=np.load(ids_path, mmap_mode="r"),
+        payload_batches=(nothing,),
+        search=ScanSearch(codes),
     )
     searcher = ShardSearcher([opened])
     searcher.warm_up()

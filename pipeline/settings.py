@@ -53,6 +53,7 @@ class SearchSettings(_Section):
 
     num_searchers: int = Field(default=0, ge=0)
     num_threads: int = Field(default=1, ge=1, le=1024)
+    device: Literal["cpu", "cuda"] = Field(default="cpu", description="where an index of kind scan is scanned")
     deadline_seconds: float = Field(default=30.0, gt=0)
     cache_dir: str | None = Field(default=None, description="where index shards of an s3:// catalog are kept")
 

@@ -41,8 +41,10 @@ def _result(ref: Any, task: ShardJoin) -> PairArrays:
     try:
         left, right, distances = ray.get(ref)
     except RayTaskError as error:
+        raise_if_interrupted()  # Ctrl-C in a terminal reaches the workers too
         raise error.cause from None
     except (WorkerCrashedError, OutOfMemoryError) as error:
+        raise_if_interrupted()
         reason = str(error).strip().splitlines()[0]
         raise TaskFailed(
             f"the join of {task.left_shard} and {task.right_shard} failed again and again, at last with: {reason}; "

@@ -16,6 +16,7 @@ from pipeline.errors import UnknownName
 
 if TYPE_CHECKING:
     from pipeline.shard_index.index_catalog import IndexCatalog
+    from pipeline.shard_index.index_manifest import SearchFacts
 
 index_app = typer.Typer(help="Build, check and list indexes.", no_args_is_help=True)
 alias_app = typer.Typer(help="Say which generation of an index answers.", no_args_is_help=True)
@@ -32,11 +33,19 @@ def build(
         int | None, typer.Option("--table-version", help="Version of the collection; default: the newest.", min=0)
     ] = None,
     alias: Annotated[str, typer.Option("--alias", help="Point this alias at the result; '' for none.")] = "live",
+    kind: Annotated[
+        str, typer.Option("--kind", help="How it is searched: auto, scan, multi_index, binary_ivf or binary_hnsw.")
+    ] = "auto",
+    expect_k: Annotated[int, typer.Option("--expect-k", help="Neighbours that queries will ask for (auto).")] = 10,
+    expect_radius: Annotated[
+        int | None, typer.Option("--expect-radius", help="Radius that queries will ask for (auto).")
+    ] = None,
     catalog: options.Catalog = None,
     config: options.Config = None,
     as_json: options.AsJson = False,
 ) -> int:
     """Build a new generation of an index from a collection. Older generations stay until you remove them."""
+    from operators.search.search_planner import PlanRequest
     from pipeline.jobs.build_index import BuildSettings, build_index
 
     manifest = build_index(
@@ -47,6 +56,8 @@ def build(
             num_shards=num_shards,
             table_version=table_version,
             alias=alias or None,
+            search_kind=kind,
+            expected=PlanRequest(k=expect_k, radius=expect_radius),
         )
     )
     facts = {
@@ -58,15 +69,22 @@ def build(
         "num_shards": len(manifest.shards),
         "model_id": manifest.model_id,
         "table_version": manifest.table_version,
+        "search": asdict(manifest.search),
     }
     pointed = f"; alias {alias!r} points at it" if alias else ""
     say(
         json.dumps(facts)
         if as_json
         else f"index {name}, generation {manifest.generation}: {manifest.num_rows:,} codes of {manifest.num_bits} bits "
-        f"in {len(manifest.shards)} shards, from collection {collection} version {manifest.table_version}{pointed}"
+        f"in {len(manifest.shards)} shards, from collection {collection} version {manifest.table_version}{pointed}\n"
+        f"{_search_text(manifest.search)}"
     )
     return EXIT_OK
+
+
+def _search_text(facts: SearchFacts) -> str:
+    text = f"search kind {facts.kind}: {facts.reason}"
+    return text if facts.measured_ms is None else f"{text}; measured {facts.measured_ms:.3g} ms a query"
 
 
 @index_app.command()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from operators.search.search_planner import PlanRequest
 from pipeline.code_shards.code_table import CodeTable
 from pipeline.errors import UsageError
 from pipeline.object_store.open_store import open_store
@@ -14,13 +15,15 @@ from pipeline.shard_index.index_builder import BuildPlan, build_generation
 from pipeline.shard_index.index_catalog import IndexCatalog
 from pipeline.shard_index.index_manifest import IndexManifest
 from pipeline.shard_index.index_name import check_name
+from pipeline.shard_index.search_structures import AUTO
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuildSettings:
-    """`table_version` None means the newest; `alias` None leaves every alias as it is."""
+    """`table_version` None means the newest; `alias` None leaves every alias as it is. `search_kind` and `expected` as
+    in `BuildPlan`."""
 
     catalog: str
     collection: str
@@ -28,6 +31,8 @@ class BuildSettings:
     num_shards: int = 4
     table_version: int | None = None
     alias: str | None = "live"
+    search_kind: str = AUTO
+    expected: PlanRequest = field(default_factory=PlanRequest)
 
 
 def build_index(settings: BuildSettings) -> IndexManifest:
@@ -55,6 +60,8 @@ def build_index(settings: BuildSettings) -> IndexManifest:
         code_kind=table.code_kind,
         num_rows=snapshot.num_rows,
         num_shards=settings.num_shards,
+        search_kind=settings.search_kind,
+        expected=settings.expected,
     )
     manifest = build_generation(store, plan, read_rows(store, table, snapshot))
     if settings.alias is not None:

@@ -70,9 +70,15 @@ class DedupSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raises `UsageError` for clusters of another kind, and where `against` leaves nothing to choose."""
+        """Raises `UsageError` for clusters of another kind, and where `against` is the index itself or leaves nothing
+        to choose."""
         if self.clusters not in get_args(ClusterKind):
             raise UsageError(f"clusters = {self.clusters!r}: expected {' or '.join(get_args(ClusterKind))}")
+        if self.against == self.index:
+            raise UsageError(
+                f"against = {self.against}: the index itself, of which every item would go; leave it out to find near "
+                "duplicates within the index"
+            )
         if self.against is not None and (self.clusters, self.keep) != ("star", "first"):
             raise UsageError(
                 f"clusters = {self.clusters}, keep = {self.keep}: against another index each item belongs to its "

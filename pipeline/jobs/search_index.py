@@ -50,6 +50,7 @@ def open_search(
             shard_names=names,
             cache_dir=Path(settings.cache_dir) if settings.cache_dir else None,
             num_threads=settings.num_threads,
+            device=settings.device,
         )
         for names in placement
     ]

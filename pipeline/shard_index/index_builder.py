@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import pairwise
@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from operators.binary_codes import BinaryCodes, num_code_bytes
 from operators.hashers.hasher import CodeKind
+from operators.search.search_kinds import SEARCH_KINDS
+from operators.search.search_planner import PlanRequest
 from pipeline.errors import CorruptFile, UsageError
 from pipeline.object_store.object_store import ObjectStore
 from pipeline.object_store.uri_path import join_uri, scheme_of
@@ -31,6 +33,7 @@ from pipeline.shard_index.index_manifest import (
     shard_name,
 )
 from pipeline.shard_index.index_name import check_name
+from pipeline.shard_index.search_structures import AUTO, StructureRequest, add_structures
 from pipeline.shard_index.shard_files import ShardFilesWriter
 
 _log = logging.getLogger(__name__)
@@ -41,6 +44,7 @@ MAX_SHARDS = 4096
 @dataclass(frozen=True, kw_only=True)
 class BuildPlan:
     """What to build. `num_rows` is what the table's log promises; fewer rows than shards make fewer shards.
+    `search_kind`: a name of `search_kinds`, or "auto": what suits the `expected` searches best.
 
     Raises `UsageError` for a bad name, a `num_shards` outside 1 to `MAX_SHARDS`, and a collection without rows.
     """
@@ -55,11 +59,17 @@ class BuildPlan:
     num_rows: int
     num_shards: int
     code_kind: CodeKind = "binary"
+    search_kind: str = "scan"
+    expected: PlanRequest = field(default_factory=PlanRequest)
 
     def __post_init__(self) -> None:
         check_name("index", self.index)
         if isinstance(self.num_shards, bool) or not isinstance(self.num_shards, int):
             raise UsageError(f"num_shards = {self.num_shards!r}: expected a whole number")
+        if self.search_kind not in (*SEARCH_KINDS, AUTO):
+            raise UsageError(f"kind = {self.search_kind!r}: expected {AUTO} or one of {', '.join(SEARCH_KINDS)}")
+        if self.search_kind not in ("scan", AUTO) and self.code_kind != "binary":
+            raise UsageError(f"kind = {self.search_kind!r}: codes of collection {self.collection} are {self.code_kind}")
         if not 1 <= self.num_shards <= MAX_SHARDS:
             raise UsageError(f"num_shards = {self.num_shards}: expected 1 to {MAX_SHARDS}")
         if self.num_rows < 1:
@@ -80,7 +90,8 @@ def build_generation(store: ObjectStore, plan: BuildPlan, tables: Iterable[pa.Ta
     """Write and publish one generation. `tables` hold `id`, `code` and payload columns, ids ascending throughout.
 
     Memory: one input table and one payload batch. Nothing is visible before the manifest is there; an error leaves no
-    generation. Raises `CorruptFile` for repeated ids or another number of rows than planned, `StorageError`.
+    generation. Raises `InvalidSetting` for a kind of search whose library is missing, `CorruptFile` for repeated ids or
+    another number of rows than planned, `StorageError`.
     """
     if plan.num_shards > plan.num_rows:
         _log.warning("index %s: %d rows make %d shards", plan.index, plan.num_rows, plan.num_rows)
@@ -89,7 +100,8 @@ def build_generation(store: ObjectStore, plan: BuildPlan, tables: Iterable[pa.Ta
     home = generation_uri(plan.catalog, plan.index, generation)
     with ExitStack() as cleanup:
         folder = _working_folder(home, cleanup)
-        shards = tuple(_write_shards(folder, plan, _checked_rows(plan, tables)))
+        plain = tuple(_write_shards(folder, plan, _checked_rows(plan, tables)))
+        search, shards = add_structures(folder, plain, _structure_request(plan))
         manifest = IndexManifest(
             index=plan.index,
             generation=generation,
@@ -99,6 +111,7 @@ def build_generation(store: ObjectStore, plan: BuildPlan, tables: Iterable[pa.Ta
             model_fingerprint=plan.model_fingerprint,
             num_bits=plan.num_bits,
             code_kind=plan.code_kind,
+            search=search,
             num_rows=plan.num_rows,
             created_at=now.isoformat(),
             builder=f"bitquarry {version('bitquarry')}",
@@ -110,6 +123,11 @@ def build_generation(store: ObjectStore, plan: BuildPlan, tables: Iterable[pa.Ta
             cleanup.pop_all()
         store.create(join_uri(home, MANIFEST_NAME), manifest.to_bytes())
     return manifest
+
+
+def _structure_request(plan: BuildPlan) -> StructureRequest:
+    kind = "scan" if plan.code_kind != "binary" and plan.search_kind == AUTO else plan.search_kind
+    return StructureRequest(kind=kind, num_bits=plan.num_bits, expected=plan.expected)
 
 
 def _working_folder(home: str, cleanup: ExitStack) -> Path:

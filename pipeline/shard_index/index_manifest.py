@@ -25,7 +25,8 @@ class IndexFile:
 
 @dataclass(frozen=True, kw_only=True)
 class ShardEntry:
-    """One shard: rows `first_row` to `first_row + num_rows` of the index, ids `first_id` to `last_id` inclusive."""
+    """One shard: rows `first_row` to `first_row + num_rows` of the index, ids `first_id` to `last_id` inclusive.
+    `structure`: what the kind of search keeps beside the codes."""
 
     name: str
     first_row: int
@@ -35,14 +36,27 @@ class ShardEntry:
     codes: IndexFile
     ids: IndexFile
     payload: IndexFile
+    structure: tuple[IndexFile, ...] = ()
 
     @property
     def files(self) -> tuple[IndexFile, ...]:
-        return (self.codes, self.ids, self.payload)
+        return (self.codes, self.ids, self.payload, *self.structure)
 
     @property
     def size_bytes(self) -> int:
         return sum(file.size_bytes for file in self.files)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchFacts:
+    """How shards are searched, by the names of `search_kinds`, and why so. Milliseconds of one query over the first
+    shard: `scan_ms` and `predicted_ms` are None where the kind was asked for by name."""
+
+    kind: str = "scan"
+    reason: str = "asked for"
+    scan_ms: float | None = None
+    predicted_ms: float | None = None
+    measured_ms: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +75,7 @@ class IndexManifest:
     builder: str
     shards: tuple[ShardEntry, ...]
     code_kind: CodeKind = "binary"
+    search: SearchFacts = SearchFacts()
 
     @property
     def size_bytes(self) -> int:
@@ -85,7 +100,8 @@ class IndexManifest:
         del content["format_version"]
         try:
             shards = tuple(_shard_of(shard) for shard in content.pop("shards"))
-            manifest = cls(shards=shards, **content)
+            search = SearchFacts(**content.pop("search", {}))
+            manifest = cls(shards=shards, search=search, **content)
         except (TypeError, KeyError) as error:
             raise CorruptFile(uri, f"fields are missing or unknown ({error})", remedy) from None
         manifest._check(uri)
@@ -118,4 +134,5 @@ def rebuild_remedy(index: str, collection: str = "COLLECTION") -> str:
 
 def _shard_of(content: dict[str, Any]) -> ShardEntry:
     files: dict[str, Any] = {name: IndexFile(**content.pop(name)) for name in ("codes", "ids", "payload")}
-    return ShardEntry(**files, **content)
+    structure = tuple(IndexFile(**file) for file in content.pop("structure", ()))
+    return ShardEntry(**files, structure=structure, **content)

@@ -11,11 +11,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from operators.binary_codes import BinaryCodes
-from operators.errors import ShapeMismatch
+from operators.errors import InvalidSetting, ShapeMismatch
 from operators.search.block_scan import check_ids
+from operators.search.search_kinds import CodeSearch, open_code_search
 from pipeline.errors import CorruptFile
 from pipeline.shard_index.index_manifest import IndexManifest, ShardEntry
 from pipeline.shard_index.shard_fetch import ShardFetcher
+from pipeline.shard_index.shard_structure import map_structure
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,6 +28,7 @@ class IndexShard:
     codes: BinaryCodes
     ids: NDArray[np.int64]
     payload_batches: tuple[pa.RecordBatch, ...]
+    search: CodeSearch
 
     @property
     def num_rows(self) -> int:
@@ -60,8 +63,9 @@ class IndexShard:
         return found
 
 
-def open_shard(manifest: IndexManifest, shard_name: str, fetcher: ShardFetcher) -> IndexShard:
-    """Fetch if need be, verify sha256, map. Raises `CorruptFile` naming file and remedy, and `StorageError`."""
+def open_shard(manifest: IndexManifest, shard_name: str, fetcher: ShardFetcher, device: str = "cpu") -> IndexShard:
+    """Fetch if need be, verify sha256, map. Raises `CorruptFile` naming file and remedy, `StorageError`, and
+    `InvalidSetting` where this machine lacks what the kind of search needs."""
     entry = manifest.shard(shard_name)
     paths = {file.name: fetcher.verified_path(manifest, file) for file in entry.files}
     try:
@@ -72,13 +76,17 @@ def open_shard(manifest: IndexManifest, shard_name: str, fetcher: ShardFetcher) 
         if len(codes) != entry.num_rows:
             raise ShapeMismatch("codes", f"{len(codes)} rows", f"{entry.num_rows} rows")
         batches = _map_payload(paths[entry.payload.name])
+        arrays = map_structure({file.name: paths[file.name] for file in entry.structure})
+        search = open_code_search(manifest.search.kind, codes, arrays, device=device)
+    except InvalidSetting:
+        raise
     except (ValueError, pa.ArrowException) as error:
         # The bytes are those that the builder wrote, so the builder or the reader is at fault: never guess on.
         raise CorruptFile(entry.name, str(error), manifest.remedy) from error
     num_payload_rows = sum(batch.num_rows for batch in batches)
     if num_payload_rows != entry.num_rows:
         raise CorruptFile(entry.payload.name, f"{num_payload_rows} rows, {entry.num_rows} expected", manifest.remedy)
-    return IndexShard(entry=entry, codes=codes, ids=ids, payload_batches=batches)
+    return IndexShard(entry=entry, codes=codes, ids=ids, payload_batches=batches, search=search)
 
 
 def _map_payload(path: Path) -> tuple[pa.RecordBatch, ...]:

@@ -21,7 +21,7 @@ from pipeline.shard_index.index_manifest import IndexFile, ShardEntry
 PAYLOAD_BATCH_ROWS = 16_384
 
 
-class _HashedFile:
+class HashedFile:
     """A file opened for writing that knows its size and sha256. Enough of a file for numpy and Arrow."""
 
     def __init__(self, path: Path) -> None:
@@ -66,9 +66,9 @@ class ShardFilesWriter:
         self._num_rows = num_rows
         self._num_written = 0
         self._ends: tuple[int, int] | None = None
-        self._codes = _HashedFile(folder / f"{name}.codes.npy")
-        self._ids = _HashedFile(folder / f"{name}.ids.npy")
-        self._payload = _HashedFile(folder / f"{name}.payload.arrow")
+        self._codes = HashedFile(folder / f"{name}.codes.npy")
+        self._ids = HashedFile(folder / f"{name}.ids.npy")
+        self._payload = HashedFile(folder / f"{name}.payload.arrow")
         self._payload_writer: pa.ipc.RecordBatchFileWriter | None = None
         self._waiting: list[pa.Table] = []
         _write_npy_header(self._codes, np.dtype(np.uint8), (num_rows, num_code_bytes))
@@ -133,6 +133,6 @@ class ShardFilesWriter:
         self._waiting = [rows.slice(start)] if start < rows.num_rows else []
 
 
-def _write_npy_header(file: _HashedFile, dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> None:
+def _write_npy_header(file: HashedFile, dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> None:
     header = {"descr": npy_format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     npy_format.write_array_header_1_0(file, header)

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from operators.binary_codes import BinaryCodes, concatenate
 from operators.ranked_neighbors import RankedNeighbors
 from operators.search.allowed_rows import AllowedRows
-from operators.search.block_scan import rank_nearest
 from operators.search.merge_ranked import merge_ranked
 from operators.search.scan_options import ScanOptions
-from operators.search.search_queries import SearchQueries, scan_of
+from operators.search.search_kinds import NearestQuestion
+from operators.search.search_queries import SearchQueries
 from pipeline.errors import UsageError
 from pipeline.object_store.open_store import open_store
 from pipeline.shard_index.index_catalog import IndexCatalog
@@ -29,7 +29,8 @@ from pipeline.shard_index.shard_fetch import ShardFetcher
 
 @dataclass(frozen=True, kw_only=True)
 class SearcherSpec:
-    """All that a searcher needs to build itself on any machine. It pins one generation. `num_threads` share a scan."""
+    """All that a searcher needs to build itself on any machine. It pins one generation. `num_threads` share a scan,
+    which runs on `device`."""
 
     catalog: str
     index: str
@@ -37,13 +38,14 @@ class SearcherSpec:
     shard_names: tuple[str, ...]
     cache_dir: Path | None = None
     num_threads: int = 1
+    device: str = "cpu"
 
 
 _SCOPES_KEPT = 64
 
 
 class ShardSearcher:
-    """Exact search over a few shards of one generation. Safe to call from several threads."""
+    """Search over a few shards of one generation. Safe to call from several threads."""
 
     def __init__(self, shards: Sequence[IndexShard], num_threads: int = 1) -> None:
         if not shards:
@@ -59,7 +61,8 @@ class ShardSearcher:
         store = open_store(spec.catalog)
         manifest = IndexCatalog(spec.catalog, store).manifest(spec.index, spec.generation)
         fetcher = ShardFetcher(spec.catalog, store, spec.cache_dir)
-        return cls([open_shard(manifest, name, fetcher) for name in spec.shard_names], spec.num_threads)
+        shards = [open_shard(manifest, name, fetcher, spec.device) for name in spec.shard_names]
+        return cls(shards, spec.num_threads)
 
     @property
     def shard_names(self) -> tuple[str, ...]:
@@ -79,8 +82,8 @@ class ShardSearcher:
                 allowed=self._allowed(number, scope) if scope.where else None,
                 cancelled=self._stopped.is_set,
             )
-            scan = scan_of(shard.codes, queries, options)
-            parts.append(rank_nearest(scan, shard.ids, k=k, below=scope.below))
+            question = NearestQuestion(queries=queries, ids=shard.ids, k=k, below=scope.below, options=options)
+            parts.append(shard.search.nearest(question))
         return parts[0] if len(parts) == 1 else merge_ranked(parts, k=k)
 
     def warm_up(self) -> None:
