@@ -200,6 +200,7 @@ def test_what_is_refused(desk: Desk, tmp_path: Path) -> None:
         ({"keep": "beauty"}, UsageError, "has no column 'beauty'; known: .*sharpness"),
         ({"keep": "label"}, UsageError, "'label' of index photos is string, no number; numbers: .*width"),
         ({"clusters": "rings"}, UsageError, "clusters = 'rings': expected star or components"),
+        ({"against": "photos"}, UsageError, "against = photos: the index itself, of which every item would go"),
         ({"against": "others", "keep": "largest"}, UsageError, "leave both out"),
     ]
     for changes, kind, message in refusals:
