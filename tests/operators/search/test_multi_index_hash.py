@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from operators.binary_codes import BinaryCodes
 from operators.errors import InvalidSetting, ShapeMismatch
+from operators.kernels.bucket_probing import probe_queries
 from operators.ranked_neighbors import RankedNeighbors
 from operators.search import multi_index_hash
 from operators.search.allowed_rows import AllowedRows
@@ -218,6 +219,16 @@ def test_threads_answer_the_same() -> None:
     with ThreadPoolExecutor(4) as pool:
         others = list(pool.map(lambda _: index.nearest(codes[:40], ids, k=20), range(8)))
     assert all(same_answer(alone, other) for other in others)
+
+
+def test_a_warm_index_compiles_no_more() -> None:
+    codes = clustered(np.random.default_rng(12), 100, 64)
+    index = MultiIndexHash.build(codes)
+    index.warm_up()
+    num_compiled = len(probe_queries.signatures)  # type: ignore[attr-defined]
+    index.nearest(codes[:2], np.arange(100), k=3, allowed=np.ones(100, bool))
+    index.radius(codes[:2], np.arange(100), radius=3)
+    assert len(probe_queries.signatures) == num_compiled > 0  # type: ignore[attr-defined]
 
 
 def test_no_queries_have_no_answers() -> None:
