@@ -76,6 +76,8 @@ def nearest_keys(
         keepers = [new_keeper(rows) for _ in range(options.num_threads)]
         _feed_all([keeper.feed for keeper in keepers], codes, rows.stop - rows.start, options)
         parts.append(_joined([keeper.sorted_keys() for keeper in keepers], k))
+    if len(parts) == 1:
+        return parts[0]
     widest = max(keys.shape[1] for keys, _ in parts)
     padded = [np.pad(keys, ((0, 0), (0, widest - keys.shape[1])), constant_values=NO_KEY) for keys, _ in parts]
     return np.concatenate(padded), np.concatenate([counts for _, counts in parts])
