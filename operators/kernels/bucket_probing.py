@@ -58,7 +58,7 @@ class ProbingLimits(NamedTuple):
 
 @compiled
 def probe_queries(tables: Any, queries: Any, allowed: Any, limits: Any) -> Any:
-    """Answers of all queries. `queries`: as `code_words` gives them; `allowed`: as `AllowedRows.words`, empty for all.
+    """Answers of all `queries`, which are `unpadded_words`. `allowed`: `AllowedRows.words`, or empty for all rows.
 
     Returns int64 `distance << POSITION_BITS | position`, one query after the other, where the `k` smallest of a query
     are its answers; and int64 `(num_queries, 7)`, whose columns `OUTCOME`, `NUM_ANSWERS`, `NUM_PROBES` and

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from operators.binary_codes import BinaryCodes, concatenate
 from operators.errors import ShapeMismatch
 from operators.kernels import bucket_probing
 from operators.kernels.bucket_probing import ProbingLimits, probe_queries
-from operators.kernels.code_chunks import code_words
+from operators.kernels.code_chunks import read_only, unpadded_words
 from operators.kernels.smallest_k import split_keys
 from operators.ranked_neighbors import RankedNeighbors
 from operators.search.allowed_rows import AllowedRows
@@ -21,15 +22,13 @@ from operators.search.hamming_flat import HammingScan, check_radius, rank_within
 from operators.search.merge_ranked import merge_ranked
 from operators.search.multi_index_table import MultiIndexTables
 from operators.search.probing_costs import ProbingCosts
-from operators.search.scan_options import ScanOptions
-
-Allowed = AllowedRows | NDArray[np.bool_]
-"""Which codes may answer. A mask of booleans is packed at each call, which takes longer than many a search."""
+from operators.search.scan_options import ONE_THREAD, ScanOptions
 
 # A tail is scanned for each query: this many codes, or this share of the indexed ones, take about as long as probing.
 _TAIL_CODES = 2**16
 _TAIL_SHARE = 1 / 32
 _NO_LIMIT = 2**62
+_BATCH_QUERIES = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +46,7 @@ class ProbedNeighbors:
 class _Asked:
     queries: BinaryCodes
     ids: NDArray[np.int64]
-    allowed: AllowedRows | None
+    options: ScanOptions
     k: int | None
     """None for everything within the radius."""
     radius: int
@@ -103,8 +102,11 @@ class MultiIndexHash:
         return MultiIndexHash(codes, self.tables, costs=self.costs)
 
     def warm_up(self) -> None:
-        """Compile, or load what an earlier process compiled, ahead of the first query; seconds, or milliseconds."""
-        self._search(_Asked(self.codes[:0], np.empty(len(self.codes), np.int64), None, 1, 0))
+        """Compile probing and the scan, or load what an earlier process compiled, before a query has to wait."""
+        from operators.search.compiled_scan import warm_up
+
+        warm_up(self.codes.num_bits)
+        self._search(_Asked(self.codes[:0], np.empty(len(self.codes), np.int64), ONE_THREAD, 1, 0))
 
     def nearest(
         self,
@@ -113,16 +115,16 @@ class MultiIndexHash:
         *,
         k: int,
         below: int | None = None,
-        allowed: Allowed | None = None,
+        options: ScanOptions = ONE_THREAD,
     ) -> RankedNeighbors:
         """The `k` nearest codes of each query; arguments and errors as `probe_nearest`."""
-        return self.probe_nearest(queries, ids, k=k, below=below, allowed=allowed).neighbors
+        return self.probe_nearest(queries, ids, k=k, below=below, options=options).neighbors
 
     def radius(
-        self, queries: BinaryCodes, ids: NDArray[np.int64], *, radius: int, allowed: Allowed | None = None
+        self, queries: BinaryCodes, ids: NDArray[np.int64], *, radius: int, options: ScanOptions = ONE_THREAD
     ) -> RankedNeighbors:
         """Every code within `radius` bits of each query; arguments and errors as `probe_radius`."""
-        return self.probe_radius(queries, ids, radius=radius, allowed=allowed).neighbors
+        return self.probe_radius(queries, ids, radius=radius, options=options).neighbors
 
     def probe_nearest(
         self,
@@ -131,27 +133,27 @@ class MultiIndexHash:
         *,
         k: int,
         below: int | None = None,
-        allowed: Allowed | None = None,
+        options: ScanOptions = ONE_THREAD,
     ) -> ProbedNeighbors:
         """The `k` nearest codes of each query by ascending distance, then ascending id, and how they were found.
 
         `ids`: int64 `(len(codes),)`, strictly ascending, which is not looked at: it would take longer than the search.
         `below`: only codes nearer than that, which makes it faster where others are far.
-        `allowed`: about `len(codes)` rows; codes that are not allowed never answer and do not count towards `k`.
-        Raises `ShapeMismatch`; `InvalidSetting` for a `k` that is no whole number of at least 1.
+        `options`: threads share the queries; rows that are not allowed do not count towards `k`.
+        Raises `ShapeMismatch`, `SearchCancelled`; `InvalidSetting` for a `k` that is no whole number of at least 1.
         """
         check_k(k)
         farthest = self.codes.num_bits if below is None else int(below) - 1
-        return self._search(_Asked(queries, ids, _rows(allowed), int(k), farthest))
+        return self._search(_Asked(queries, ids, options, int(k), farthest))
 
     def probe_radius(
-        self, queries: BinaryCodes, ids: NDArray[np.int64], *, radius: int, allowed: Allowed | None = None
+        self, queries: BinaryCodes, ids: NDArray[np.int64], *, radius: int, options: ScanOptions = ONE_THREAD
     ) -> ProbedNeighbors:
         """Every code within `radius` bits (inclusive) of each query in the order of `probe_nearest`, and how they were
-        found. As many columns as the longest row has answers. Raises `ShapeMismatch`; `InvalidSetting` for a radius
-        that is no whole number of at least 0."""
+        found. As many columns as the longest row has answers. Raises as `probe_nearest`; `InvalidSetting` for a
+        radius that is no whole number of at least 0."""
         check_radius(radius)
-        return self._search(_Asked(queries, ids, _rows(allowed), None, int(radius)))
+        return self._search(_Asked(queries, ids, options, None, int(radius)))
 
     def _search(self, asked: _Asked) -> ProbedNeighbors:
         self._check(asked)
@@ -187,7 +189,10 @@ class MultiIndexHash:
         return self.costs.scan_seconds(self.tables.num_indexed, self.codes.num_bits, num_queries)
 
     def _probe(self, asked: _Asked) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        num_queries, budget = len(asked.queries), self._scan_seconds(len(asked.queries))
+        num_queries, num_threads = len(asked.queries), asked.options.num_threads
+        # Threads share the queries here and the codes in a scan: of few queries the scan has more.
+        busy = min(num_threads, max(1, num_queries)) / num_threads
+        budget = busy * self._scan_seconds(num_queries)
         if asked.k is None and self._probing_seconds(asked.radius) > budget:
             numbers = np.zeros((num_queries, bucket_probing.NUM_NUMBERS), np.int64)
             numbers[:, bucket_probing.OUTCOME] = bucket_probing.TOO_COSTLY
@@ -200,20 +205,36 @@ class MultiIndexHash:
             probe_seconds=self.costs.probe,
             candidate_seconds=self.costs.candidate,
         )
-        allowed = np.empty(0, np.uint64) if asked.allowed is None else asked.allowed.words
-        queries = np.ascontiguousarray(code_words(asked.queries.packed))
-        keys, numbers = probe_queries(self._probed, queries, allowed, limits)
-        if np.any(numbers[:, bucket_probing.OUTCOME] == bucket_probing.BROKEN_TABLES):
-            raise ShapeMismatch(
-                "multi-index tables", "positions out of range", "the tables of these codes; rebuild them"
-            )
-        return keys, numbers
+        return self._probe_batches(asked, limits)
+
+    def _probe_batches(self, asked: _Asked, limits: ProbingLimits) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """What `probe_queries` gives, in batches between which a search can be cancelled."""
+        options = asked.options
+        allowed = np.empty(0, np.uint64) if options.allowed is None else options.allowed.words
+        allowed, queries = read_only(allowed), unpadded_words(asked.queries.packed)
+
+        def probe(first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+            options.check_cancelled()
+            keys, numbers = probe_queries(self._probed, queries[first : first + size], allowed, limits)
+            if np.any(numbers[:, bucket_probing.OUTCOME] == bucket_probing.BROKEN_TABLES):
+                expected = "the tables of these codes; rebuild them"
+                raise ShapeMismatch("multi-index tables", "positions out of range", expected)
+            return keys, numbers
+
+        size = max(1, min(_BATCH_QUERIES, -(-len(queries) // options.num_threads)))
+        batches = range(0, max(1, len(queries)), size)
+        if min(options.num_threads, len(batches)) == 1:
+            parts = [probe(first) for first in batches]
+        else:
+            with ThreadPoolExecutor(options.num_threads) as pool:
+                parts = list(pool.map(probe, batches))
+        return np.concatenate([keys for keys, _ in parts]), np.concatenate([numbers for _, numbers in parts])
 
     def _scan(self, asked: _Asked, rows: NDArray[np.intp], first_code: int) -> RankedNeighbors:
         """These queries over the codes from the first on."""
         codes, ids, queries = self.codes[first_code:], asked.ids[first_code:], asked.queries[rows]
-        options = ScanOptions(allowed=_rows_from(asked.allowed, first_code))
-        scan = HammingScan(codes, queries, options)
+        allowed = _rows_from(asked.options.allowed, first_code)
+        scan = HammingScan(codes, queries, replace(asked.options, allowed=allowed))
         if asked.k is not None:
             return rank_nearest(scan, ids, k=asked.k, below=asked.radius + 1)
         return rank_within(*scan.within(asked.radius), ids, num_queries=len(queries))
@@ -224,11 +245,7 @@ class MultiIndexHash:
             raise ShapeMismatch("query codes", f"{asked.queries.num_bits} bits", f"{num_bits} bits")
         if asked.ids.dtype != np.int64 or asked.ids.shape != (num_codes,):
             raise ShapeMismatch("ids", f"{asked.ids.dtype} {asked.ids.shape}", f"int64 ({num_codes},)")
-        ScanOptions(allowed=asked.allowed).check_rows(num_codes)
-
-
-def _rows(allowed: Allowed | None) -> AllowedRows | None:
-    return AllowedRows.from_mask(allowed) if isinstance(allowed, np.ndarray) else allowed
+        asked.options.check_rows(num_codes)
 
 
 def _rows_from(allowed: AllowedRows | None, first: int) -> AllowedRows | None:

@@ -13,7 +13,7 @@ from operators.binary_codes import BinaryCodes
 from operators.errors import InvalidSetting, ShapeMismatch
 from operators.kernels.bucket_probing import ProbedTables
 from operators.kernels.bucket_tables import Positions, fill_buckets, first_equals
-from operators.kernels.code_chunks import code_words
+from operators.kernels.code_chunks import read_only, unpadded_words
 
 MAX_CHUNK_BITS = 24
 _MIN_CHUNK_BITS = 8
@@ -48,7 +48,7 @@ class MultiIndexTables:
         8 from 8 to 4096, `InvalidSetting` for chunks of no bit or of more than `MAX_CHUNK_BITS`.
         """
         check_width(codes.num_bits)
-        words = code_words(codes.packed)
+        words = unpadded_words(codes.packed)
         distinct, (firsts, offsets, repeats) = _collapse(first_equals(words))
         if num_chunks is None:
             num_chunks = default_num_chunks(len(distinct), codes.num_bits)
@@ -140,15 +140,15 @@ class MultiIndexTables:
         bits = self.chunk_bits.astype(np.int64)
         sizes = (np.int64(1) << bits) + 1
         return ProbedTables(
-            words=_read_only(code_words(codes.packed)),
+            words=unpadded_words(codes.packed),
             chunk_starts=np.cumsum(bits) - bits,
             chunk_bits=bits,
             bucket_bases=np.cumsum(sizes) - sizes,
-            bucket_offsets=_read_only(self.bucket_offsets),
-            bucket_items=_read_only(self.bucket_items),
-            repeated_firsts=_read_only(self.repeated_firsts),
-            repeat_offsets=_read_only(self.repeat_offsets),
-            repeats=_read_only(self.repeats),
+            bucket_offsets=read_only(self.bucket_offsets),
+            bucket_items=read_only(self.bucket_items),
+            repeated_firsts=read_only(self.repeated_firsts),
+            repeat_offsets=read_only(self.repeat_offsets),
+            repeats=read_only(self.repeats),
         )
 
 
@@ -184,10 +184,3 @@ def _collapse(firsts: Positions) -> tuple[Positions, tuple[Positions, Positions,
     groups, counts = np.unique(firsts[repeated], return_counts=True)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(firsts.dtype)
     return np.flatnonzero(is_first).astype(firsts.dtype), (groups, offsets, repeated[order])
-
-
-def _read_only(array: Positions) -> Positions:
-    """A view that compiled code sees as the same type whether it was built or memory-mapped."""
-    view = array.view()
-    view.flags.writeable = False
-    return view

@@ -15,7 +15,6 @@ from operators.errors import InvalidSetting, ShapeMismatch
 from operators.quantization.lookup_tables import LookupTables
 from operators.ranked_neighbors import RankedNeighbors
 from operators.search.block_scan import rank_nearest
-from operators.search.merge_ranked import merge_ranked
 from operators.search.scan_options import ScanOptions
 from operators.search.search_queries import SearchQueries, scan_of
 
@@ -42,6 +41,9 @@ class CodeSearch(Protocol):
 
     def nearest(self, question: NearestQuestion) -> RankedNeighbors:
         """Raises `ShapeMismatch`, `InvalidSetting` and `SearchCancelled`."""
+
+    def warm_up(self) -> None:
+        """Have compiled what a first question would wait for, a few seconds on a machine that has not met the width."""
 
 
 def build_arrays(kind: str, codes: BinaryCodes) -> dict[str, NDArray[Any]]:
@@ -77,6 +79,11 @@ class ScanSearch:
         scan = scan_of(self.codes, question.queries, question.options)
         return rank_nearest(scan, question.ids, k=question.k, below=question.below)
 
+    def warm_up(self) -> None:
+        from operators.search.compiled_scan import warm_up
+
+        warm_up(self.codes.num_bits)
+
 
 @dataclass(frozen=True, eq=False)
 class GpuScanSearch:
@@ -90,6 +97,9 @@ class GpuScanSearch:
         scan = GpuScan(self.codes, _binary(question.queries, "a GPU scan"), question.options)
         return rank_nearest(scan, question.ids, k=question.k, below=question.below)
 
+    def warm_up(self) -> None:
+        pass
+
 
 @dataclass(frozen=True, eq=False)
 class MultiIndexSearch:
@@ -98,15 +108,14 @@ class MultiIndexSearch:
     index: Any
 
     def nearest(self, question: NearestQuestion) -> RankedNeighbors:
-        queries, allowed = _binary(question.queries, "multi_index"), question.options.allowed
-        question.options.check_cancelled()
-        if question.below is None:
-            ranked: RankedNeighbors = self.index.nearest(queries, question.ids, k=question.k, allowed=allowed)
-            return ranked
-        if question.below < 1:
-            return RankedNeighbors.empty(len(queries), question.k)
-        within = self.index.radius(queries, question.ids, radius=question.below - 1, allowed=allowed)
-        return merge_ranked([within], k=question.k)
+        queries = _binary(question.queries, "multi_index")
+        ranked: RankedNeighbors = self.index.nearest(
+            queries, question.ids, k=question.k, below=question.below, options=question.options
+        )
+        return ranked
+
+    def warm_up(self) -> None:
+        self.index.warm_up()
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +132,9 @@ class FaissSearch:
             return ranked
         nearer = (ranked.distances < question.below).sum(axis=1, dtype=np.int64)
         return RankedNeighbors(ranked.distances, ranked.ids, np.minimum(ranked.counts, nearer))
+
+    def warm_up(self) -> None:
+        pass
 
 
 @dataclass(frozen=True)

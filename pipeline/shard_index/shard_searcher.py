@@ -87,10 +87,8 @@ class ShardSearcher:
         return parts[0] if len(parts) == 1 else merge_ranked(parts, k=k)
 
     def warm_up(self) -> None:
-        """Have the scan compiled (a second or two for a width that this machine has not met) before the first query."""
-        from operators.search.compiled_scan import warm_up
-
-        warm_up(self._shards[0].codes.num_bits)
+        """Have the search compiled (seconds for a width that this machine has not met) before the first query."""
+        self._shards[0].search.warm_up()
 
     def stop(self) -> None:
         """Searches under way end soon, and no later one answers."""

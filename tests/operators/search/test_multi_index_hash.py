@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.binary_codes import BinaryCodes
-from operators.errors import InvalidSetting, ShapeMismatch
+from operators.errors import InvalidSetting, SearchCancelled, ShapeMismatch
 from operators.kernels.bucket_probing import probe_queries
 from operators.ranked_neighbors import RankedNeighbors
 from operators.search import multi_index_hash
@@ -23,6 +23,7 @@ from operators.search.allowed_rows import AllowedRows
 from operators.search.hamming_flat import search_flat, search_radius
 from operators.search.multi_index_hash import MultiIndexHash
 from operators.search.probing_costs import ProbingCosts
+from operators.search.scan_options import ScanOptions
 from tests.oracles import Ranking, rankings_of, same_answer
 
 ALWAYS_PROBE = ProbingCosts(scanned_word=math.inf, shared_word=math.inf)
@@ -87,14 +88,15 @@ def test_codes_that_are_not_allowed_never_answer(num_codes: int, share: float, s
     rng = np.random.default_rng(seed)
     codes, ids = clustered(rng, num_codes, 64), ascending_ids(rng, num_codes)
     allowed = rng.random(num_codes) < share
+    rows = AllowedRows.from_mask(allowed)
     queries, k = codes[: min(3, num_codes)], int(rng.integers(1, 30))
     grown = MultiIndexHash.build(codes[: num_codes // 2], costs=ALWAYS_PROBE).with_added(codes[num_codes // 2 :])
     for index in (MultiIndexHash.build(codes, costs=ALWAYS_PROBE), MultiIndexHash.build(codes), grown):
         everything = rank_by_sorting(index, ids, queries, allowed)
-        answer = index.nearest(queries, ids, k=k, allowed=allowed)
+        answer = index.nearest(queries, ids, k=k, options=ScanOptions(allowed=rows))
         assert rankings_of(answer) == [ranking[:k] for ranking in everything]
         assert answer.k == k
-        answer = index.radius(queries, ids, radius=4, allowed=AllowedRows.from_mask(allowed))
+        answer = index.radius(queries, ids, radius=4, options=ScanOptions(allowed=rows))
         assert rankings_of(answer) == [[pair for pair in ranking if pair[0] <= 4] for ranking in everything]
 
 
@@ -214,11 +216,22 @@ def test_saved_tables_are_mapped_and_answer_the_same(tmp_path: Path) -> None:
 def test_threads_answer_the_same() -> None:
     rng = np.random.default_rng(8)
     codes, ids = clustered(rng, 2_000, 64), ascending_ids(rng, 2_000)
-    index = MultiIndexHash.build(codes, costs=ALWAYS_PROBE)
-    alone = index.nearest(codes[:40], ids, k=20)
-    with ThreadPoolExecutor(4) as pool:
-        others = list(pool.map(lambda _: index.nearest(codes[:40], ids, k=20), range(8)))
-    assert all(same_answer(alone, other) for other in others)
+    for costs in (ALWAYS_PROBE, ProbingCosts()):
+        index = MultiIndexHash.build(codes, costs=costs)
+        alone = index.nearest(codes[:40], ids, k=20)
+        with ThreadPoolExecutor(4) as pool:
+            others = list(pool.map(lambda index: index.nearest(codes[:40], ids, k=20), [index] * 8))
+        others += [index.nearest(codes[:40], ids, k=20, options=ScanOptions(num_threads=3))]
+        assert all(same_answer(alone, other) for other in others)
+
+
+def test_a_cancelled_search_ends() -> None:
+    index = MultiIndexHash.build(clustered(np.random.default_rng(13), 100, 64), costs=ALWAYS_PROBE)
+    answers = iter([False, True])
+    options = ScanOptions(cancelled=lambda: next(answers))
+    with pytest.raises(SearchCancelled):
+        index.nearest(index.codes[np.zeros(300, np.intp)], np.arange(100), k=1, options=options)
+    assert next(answers, None) is None
 
 
 def test_a_warm_index_compiles_no_more() -> None:
@@ -226,7 +239,10 @@ def test_a_warm_index_compiles_no_more() -> None:
     index = MultiIndexHash.build(codes)
     index.warm_up()
     num_compiled = len(probe_queries.signatures)  # type: ignore[attr-defined]
-    index.nearest(codes[:2], np.arange(100), k=3, allowed=np.ones(100, bool))
+    mapped = codes.packed[:2].copy()
+    mapped.flags.writeable = False
+    allowed = AllowedRows.from_mask(np.ones(100, bool))
+    index.nearest(BinaryCodes(mapped, 64), np.arange(100), k=3, options=ScanOptions(allowed=allowed))
     index.radius(codes[:2], np.arange(100), radius=3)
     assert len(probe_queries.signatures) == num_compiled > 0  # type: ignore[attr-defined]
 
@@ -268,7 +284,5 @@ def test_refuses_bad_arguments_by_name() -> None:
         index.nearest(codes, ids[:19], k=1)
     with pytest.raises(ShapeMismatch, match="ids: got int32"):
         index.radius(codes, ids.astype(np.int32), radius=1)
-    with pytest.raises(ShapeMismatch, match="mask of allowed rows: got uint8"):
-        index.radius(codes, ids, radius=1, allowed=np.ones(20, np.uint8))
     with pytest.raises(ShapeMismatch, match="allowed rows: got of 3 rows, expected of 20 codes"):
-        index.nearest(codes, ids, k=1, allowed=np.ones(3, bool))
+        index.nearest(codes, ids, k=1, options=ScanOptions(allowed=AllowedRows.from_mask(np.ones(3, bool))))

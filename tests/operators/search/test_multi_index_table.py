@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from operators.binary_codes import BinaryCodes
 from operators.errors import InvalidSetting, ShapeMismatch
-from operators.kernels.code_chunks import code_words
+from operators.kernels.code_chunks import unpadded_words
 from operators.search.multi_index_table import MultiIndexTables, cut_into_chunks, default_num_chunks
 
 
@@ -127,6 +127,6 @@ def test_refuses_other_names_other_codes_and_other_widths() -> None:
 
 def test_words_are_a_view_of_the_codes() -> None:
     packed = np.arange(48, dtype=np.uint8).reshape(2, 24)
-    words = [code_words(packed[:, :width].copy()) for width in (24, 20, 6, 5)]
+    words = [unpadded_words(packed[:, :width].copy()) for width in (24, 20, 6, 5)]
     assert [word.dtype.itemsize for word in words] == [8, 4, 1, 1]
-    assert np.shares_memory(code_words(packed), packed)
+    assert np.shares_memory(unpadded_words(packed), packed)
