@@ -31,8 +31,9 @@ logger = logging.getLogger(__name__)
 class FaissBinary:
     """An index of Faiss over the distinct codes, the items of each code beside it. `audit`: what was found at build.
 
-    Each distinct code is in it once, because a graph loses its way among identical codes: with 20 % duplicates binary
-    HNSW misses the own code of one query in ten. Several threads may search at once.
+    Each distinct code is in it once, because a graph loses its way among identical codes: of 50,000 random codes of 64
+    bits where a fifth share 100 codes, Faiss's own binary HNSW misses the own code of 10 to 19 % of queries, this none.
+    Several threads may search at once.
     """
 
     index: Any

@@ -3,6 +3,7 @@
 import logging
 import sys
 
+import faiss
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -94,6 +95,20 @@ def test_duplicates_are_collapsed_with_a_warning(kind: FaissIndexKind, caplog: p
     found = index.search(codes, _ids(200), k=2)
     assert (found.distances == 0).all()
     assert all(_ids(200)[row] in found.ids[row] for row in range(200))
+
+
+def test_a_graph_without_duplicates_finds_what_one_with_them_misses() -> None:
+    rng = np.random.default_rng(0)
+    packed = rng.integers(0, 256, (5000, 8), dtype=np.uint8)
+    packed[:1000] = packed[rng.integers(0, 10, 1000)]
+    codes, kind = BinaryCodes(packed[rng.permutation(5000)], 64), BinaryHnsw(num_links=16, ef_construction=40)
+    with_duplicates = kind.new_index(faiss, codes)
+    queries = codes[slice(0, 500)]
+    assert kind.prepare(faiss, with_duplicates)
+    assert (with_duplicates.search(queries.packed, 10)[0][:, 0] > 0).mean() > 0.02
+    index = FaissBinary.build(codes, kind, AuditSettings(num_queries=500))
+    assert index.audit.self_recall == 1
+    assert (index.search(queries, _ids(5000), k=10).distances[:, 0] == 0).all()
 
 
 def test_few_duplicates_are_collapsed_without_a_warning(caplog: pytest.LogCaptureFixture) -> None:
