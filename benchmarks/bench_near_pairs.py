@@ -74,8 +74,8 @@ class JoinRun:
             packed = clustered_codes(self.num_codes, self.num_bits, seed=11).packed
         else:
             packed = random.integers(0, 256, shape, dtype=np.uint8)
-        copies = random.permutation(self.num_codes)[: int(self.duplicate_share * self.num_codes)]
-        packed[copies] = packed[random.integers(0, self.num_codes, len(copies))]
+        copies, others = np.split(random.permutation(self.num_codes), [int(self.duplicate_share * self.num_codes)])
+        packed[copies] = packed[random.choice(others, len(copies))]
         for _ in range(self.radius):
             bits = random.integers(0, self.num_bits, len(copies))
             flips = (128 >> (bits % 8)).astype(np.uint8) * random.integers(0, 2, len(copies), dtype=np.uint8)

@@ -82,6 +82,79 @@ def scan(
     return EXIT_OK
 
 
+@bench_app.command()
+def join(
+    num_bits: Annotated[int, typer.Option("--num-bits", "-b", help="Of a code: a multiple of 8 up to 4096.")] = 64,
+    num_codes: Annotated[
+        int, typer.Option("--num-codes", "-n", help="Random codes, a fifth near others.")
+    ] = 10_000_000,
+    radius: Annotated[int, typer.Option("--radius", "-r", help="Bits in which near duplicates may differ.")] = 3,
+    sampled: Annotated[int, typer.Option("--sampled", help="Codes that Faiss looks for; all would take hours.")] = 256,
+    threads: Annotated[int, typer.Option("--threads", "-t", help="Of both programs.")] = 1,
+    repeats: Annotated[int, typer.Option("--repeats", help="Rounds: one run of each, by turns.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same codes.")] = 0,
+    as_json: options.AsJson = False,
+) -> int:
+    """The near-duplicate join against Faiss range search (extra `faiss`), on codes in memory."""
+    from pipeline.jobs.bench_join import BenchJoinSettings, bench_join
+
+    settings = BenchJoinSettings(
+        num_bits=num_bits,
+        num_codes=num_codes,
+        radius=radius,
+        num_sampled=sampled,
+        num_threads=threads,
+        num_repeats=repeats,
+        seed=seed,
+    )
+    facts = bench_join(settings, _progress).to_json()
+    low, high = facts["ratio_spread"]
+    text = [
+        f"join: {facts['figure']:,.0f} {facts['unit']}, {facts['num_pairs']:,} pairs",
+        f"{facts['comparator_is']}: {facts['comparator']:,.0f} {facts['unit']}",
+        f"ratio {facts['ratio']:,.0f} ({low:,.0f} to {high:,.0f})",
+    ]
+    say(json.dumps(facts) if as_json else "\n".join(text))
+    return EXIT_OK
+
+
+@bench_app.command()
+def mih(
+    num_bits: Annotated[int, typer.Option("--num-bits", "-b", help="Of a code: a multiple of 8 up to 4096.")] = 64,
+    num_codes: Annotated[int, typer.Option("--num-codes", "-n", help="Codes in clusters of about 20.")] = 10_000_000,
+    num_queries: Annotated[int, typer.Option("--num-queries", "-q", help="Searched with together.")] = 64,
+    k: Annotated[int, typer.Option("--k", "-k", help="Neighbours per query.")] = 10,
+    radius: Annotated[int | None, typer.Option("--radius", "-r", help="All within so many bits, instead of k.")] = None,
+    threads: Annotated[int, typer.Option("--threads", "-t", help="Of both searches.")] = 1,
+    repeats: Annotated[int, typer.Option("--repeats", help="Rounds: one search of each, by turns.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same codes.")] = 0,
+    as_json: options.AsJson = False,
+) -> int:
+    """Multi-index hashing against the exact scan, on codes in memory, with queries near some of them."""
+    from pipeline.jobs.bench_mih import BenchMihSettings, bench_mih
+
+    settings = BenchMihSettings(
+        num_bits=num_bits,
+        num_codes=num_codes,
+        num_queries=num_queries,
+        k=k,
+        radius=radius,
+        num_threads=threads,
+        num_repeats=repeats,
+        seed=seed,
+    )
+    facts = bench_mih(settings, _progress).to_json()
+    low, high = facts["ratio_spread"]
+    text = [
+        f"multi-index hashing: {facts['figure']:,.0f} {facts['unit']}, {facts['scanned_share']:.0%} of them scanned",
+        f"{facts['comparator_is']}: {facts['comparator']:,.0f} {facts['unit']}",
+        f"ratio {facts['ratio']:,.1f} ({low:,.1f} to {high:,.1f})",
+        f"tables: {facts['table_bytes_per_code']:.1f} bytes per code, built in {facts['build_seconds']:.1f} s",
+    ]
+    say(json.dumps(facts) if as_json else "\n".join(text))
+    return EXIT_OK
+
+
 def _scan_summary(facts: dict[str, Any]) -> str:
     low, high = facts["ratio_spread"]
     return "\n".join(
