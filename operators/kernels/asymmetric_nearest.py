@@ -181,20 +181,40 @@ def _feed_lookups(block: Any, tables: Any, kept: Any) -> None:
     """Adds floats for the pairs that `lookup_masks` leaves."""
     num_queries, num_codebooks, _ = tables.values.shape
     tile_bytes = _TILE_BYTES if num_queries >= _MANY_QUERIES else _SMALL_TILE_BYTES
-    num_chunks = max(1, tile_bytes // (8 * block.num_words * CODES_PER_LOOKUP))
+    chunk_bytes = 8 * block.num_words * CODES_PER_LOOKUP
+    num_chunks = max(1, tile_bytes // chunk_bytes)
     planes = np.empty((num_chunks, 8 * block.num_words, CODES_PER_LOOKUP), np.uint8)
     masks = np.empty(CODES_PER_LOOKUP // CODES_PER_MASK, np.uint64)
+    # Unsigned, sums with other numbers would be floats.
+    chunks, all_terms = np.intp(planes.ctypes.data), np.intp(tables.terms.ctypes.data)
     for start in range(0, block.num_codes, num_chunks * CODES_PER_LOOKUP):
-        end = min(block.num_codes, start + num_chunks * CODES_PER_LOOKUP)
-        for place in range(start, end, CODES_PER_LOOKUP):
-            _load_chunk(place, block, planes[(place - start) // CODES_PER_LOOKUP])
+        count = min(block.num_codes - start, num_chunks * CODES_PER_LOOKUP)
+        for place in range(0, count, CODES_PER_LOOKUP):
+            _load_chunk(start + place, block, planes[place // CODES_PER_LOOKUP])
         for query in range(num_queries):
-            terms = tables.terms[query].ctypes.data
-            for place in range(start, end, CODES_PER_LOOKUP):
-                most = tables.most[query]
-                chunk = planes[(place - start) // CODES_PER_LOOKUP].ctypes.data
-                if most >= 0 and lookup_masks(chunk, terms, num_codebooks, most, masks.ctypes.data):
-                    _keep_masked(query, masks, place, block, tables, kept)
+            terms = all_terms + 256 * num_codebooks * query
+            place, most = 0, tables.most[query]
+            while most >= 0:
+                place = _next_chunk(
+                    (chunks, chunk_bytes, count), place, (terms, num_codebooks), most, masks.ctypes.data
+                )
+                if place >= count:
+                    break
+                _keep_masked(query, masks, start + place, block, tables, kept)
+                place, most = place + CODES_PER_LOOKUP, tables.most[query]
+
+
+@compiled
+def _next_chunk(tile: Any, start: Any, looked_up: Any, most: Any, masks: Any) -> Any:
+    """((address of the first chunk, bytes of a chunk, codes of the tile), place to start from, (address of the terms,
+    number of codebooks), `most`, address of the masks): the first place whose chunk has codes with small sums, their
+    masks set; beyond the codes when none has. Takes no array: numba would count its references at each call."""
+    chunks, chunk_bytes, count = tile
+    terms, num_codebooks = looked_up
+    for place in range(start, count, CODES_PER_LOOKUP):
+        if lookup_masks(chunks + chunk_bytes * (place // CODES_PER_LOOKUP), terms, num_codebooks, most, masks):
+            return place
+    return count
 
 
 @compiled
@@ -203,9 +223,9 @@ def _load_chunk(first: Any, block: Any, planes: Any) -> None:
     num_codes = min(CODES_PER_LOOKUP, block.num_codes - first)
     whole = num_codes // CODES_PER_MASK * CODES_PER_MASK
     row_bytes = 8 * block.num_words
-    rows = block.words + row_bytes * first
+    rows, targets = block.words + row_bytes * first, np.intp(planes.ctypes.data)
     for place in range(0, whole, CODES_PER_MASK):
-        row, target = rows + row_bytes * place, planes.ctypes.data + place
+        row, target = rows + row_bytes * place, targets + place
         if block.num_words == 1:
             byte_planes(row, target)
         elif block.num_words == 2:

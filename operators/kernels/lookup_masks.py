@@ -36,7 +36,7 @@ def has_byte_lookup() -> bool:
 def byte_planes(typing: Any, words: Any, planes: Any) -> Any:
     """(address of 64 words of 8 bytes, address of the place for the first in the first of 8 planes of a chunk): byte b
     of word j goes to place j of plane b."""
-    signature = types.void(types.uintp, types.uintp)
+    signature = types.void(types.intp, types.intp)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         words, planes = arguments
@@ -49,7 +49,7 @@ def byte_planes(typing: Any, words: Any, planes: Any) -> Any:
 @intrinsic
 def byte_planes_of_pairs(typing: Any, words: Any, planes: Any) -> Any:
     """`byte_planes` of 64 pairs of words, to 16 planes."""
-    signature = types.void(types.uintp, types.uintp)
+    signature = types.void(types.intp, types.intp)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         words, planes = arguments
@@ -67,7 +67,7 @@ def byte_planes_of_pairs(typing: Any, words: Any, planes: Any) -> Any:
 @intrinsic
 def byte_planes_apart(typing: Any, words: Any, step: Any, planes: Any) -> Any:
     """`byte_planes` of words that lie `step` bytes apart."""
-    signature = types.void(types.uintp, types.int64, types.uintp)
+    signature = types.void(types.intp, types.int64, types.intp)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         words, step, planes = arguments
@@ -92,7 +92,7 @@ def byte_at(typing: Any, address: Any, place: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.load(builder.inttoptr(builder.add(*arguments), _BYTE.as_pointer()))
 
-    return types.uint8(types.uintp, types.int64), generate
+    return types.uint8(types.intp, types.int64), generate
 
 
 @intrinsic
@@ -100,7 +100,7 @@ def lookup_masks(typing: Any, planes: Any, terms: Any, num_codebooks: Any, most:
     """(address of a chunk, address of uint8 terms `(num_codebooks, 256)`, number of codebooks, largest sum that counts
     (0 to 255), address of 4 uint64): sets bit j % 64 of mask j // 64 where the terms of code j of the chunk add to at
     most that; sums stop at 255. Returns whether any is set. Only where `has_byte_lookup`."""
-    signature = types.boolean(types.uintp, types.uintp, types.int64, types.int64, types.uintp)
+    signature = types.boolean(types.intp, types.intp, types.int64, types.int64, types.intp)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         planes, terms, num_codebooks, most, masks = arguments

@@ -19,17 +19,17 @@ from operators.kernels.lookup_masks import (
 
 @compiled
 def _planes(words: np.ndarray, planes: np.ndarray, first: int) -> None:
-    byte_planes(words.ctypes.data, planes.ctypes.data + first)
+    byte_planes(words.ctypes.data, np.intp(planes.ctypes.data) + first)
 
 
 @compiled
 def _planes_apart(words: np.ndarray, step: int, planes: np.ndarray, first: int) -> None:
-    byte_planes_apart(words.ctypes.data, step, planes.ctypes.data + first)
+    byte_planes_apart(words.ctypes.data, step, np.intp(planes.ctypes.data) + first)
 
 
 @compiled
 def _planes_of_pairs(words: np.ndarray, planes: np.ndarray, first: int) -> None:
-    byte_planes_of_pairs(words.ctypes.data, planes.ctypes.data + first)
+    byte_planes_of_pairs(words.ctypes.data, np.intp(planes.ctypes.data) + first)
 
 
 @compiled
