@@ -31,7 +31,6 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from benchmarks.clustered_codes import CODES_PER_CENTRE, MAX_FLIPPED, clustered_codes, near_codes
 from benchmarks.machine_facts import hardware_name
 from benchmarks.repeat_timer import repeat_timer
 from benchmarks.result_file import RESULTS_FOLDER, Measurement, measured_here
@@ -40,6 +39,7 @@ from operators.ranked_neighbors import RankedNeighbors
 from operators.search.block_scan import rank_nearest
 from operators.search.hamming_flat import HammingScan, rank_within
 from operators.search.multi_index_hash import MultiIndexHash, ProbedNeighbors
+from pipeline.sample_corpus.clustered_codes import CODES_PER_CENTRE, MAX_FLIPPED, clustered_codes, near_codes
 
 Results = dict[str, Measurement]
 

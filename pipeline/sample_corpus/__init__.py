@@ -1,1 +1,2 @@
-"""The pictures that ship with the package, and the script that rebuilds them from Debian's openclipart packages."""
+"""The pictures that ship with the package, the script that rebuilds them from Debian's openclipart packages, and
+made-up photos and codes to measure with."""

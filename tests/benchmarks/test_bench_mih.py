@@ -1,13 +1,12 @@
 import dataclasses
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from benchmarks.bench_mih import Asked, Indexed, MihRun, main, measure
-from benchmarks.clustered_codes import clustered_codes, near_codes
 from benchmarks.result_file import ResultFile
 from operators.binary_codes import BinaryCodes
+from pipeline.sample_corpus.clustered_codes import clustered_codes, near_codes
 
 
 def test_other_answers_are_not_timed() -> None:
@@ -19,16 +18,6 @@ def test_other_answers_are_not_timed() -> None:
         other = dataclasses.replace(indexed, codes=BinaryCodes(codes.packed[::-1], 64))
         with pytest.raises(RuntimeError, match=f"64 bits, {asked}: other"):
             other.check(queries, asked)
-
-
-def test_codes_lie_around_their_centres() -> None:
-    codes = clustered_codes(2_000, 64, seed=3)
-    assert np.array_equal(codes.packed, clustered_codes(2_000, 64, seed=3).packed)
-    distances = np.bitwise_count(codes.packed[:, None] ^ codes.packed[None, :200]).sum(axis=2)
-    num_near = (distances <= 12).sum(axis=0)
-    assert 15 < num_near.mean() < 30
-    queries = near_codes(codes, 50, seed=4)
-    assert np.bitwise_count(queries.packed[:, None] ^ codes.packed[None]).sum(axis=2).min(axis=1).max() <= 6
 
 
 def test_faiss_finds_the_same_within_a_radius() -> None:
