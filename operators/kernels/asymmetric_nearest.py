@@ -241,7 +241,7 @@ def _load_chunk(first: Any, block: Any, planes: Any) -> None:
 @compiled
 def _keep_masked(query: Any, masks: Any, first: Any, block: Any, tables: Any, kept: Any) -> None:
     """Of the codes from `first` on that the masks name, those less than the bound enter."""
-    values, total = tables.values[query], kept.total
+    values = tables.values[query]
     before = kept.bounds[query]
     bound = before
     for part in range(len(masks)):
@@ -251,10 +251,11 @@ def _keep_masked(query: Any, masks: Any, first: Any, block: Any, tables: Any, ke
             mask &= mask - _ONE
             if code < block.num_codes and _is_allowed(code, block):
                 row = 8 * block.num_words * code
-                total[0] = values[0, byte_at(block.words, row)]
+                total = values[0, byte_at(block.words, row)]
                 for codebook in range(1, len(values)):
-                    total[0] += values[codebook, byte_at(block.words, row + codebook)]
-                if total[0] < bound:
+                    total += values[codebook, byte_at(block.words, row + codebook)]
+                if total < bound:
+                    kept.total[0] = total
                     bound = _keep(query, block.first_position + code, kept)
     if bound < before:
         _lower_most(query, bound, tables)

@@ -255,7 +255,8 @@ def _compare_tile(left: Any, right: Any, span: Any, search: Any, planes: Any, ke
         code = other_order[begin + position]
         for word in range(num_planes):
             planes[word, position] = others[code, word]
-    address, asked, width = planes.ctypes.data, words.ctypes.data, search.width
+    # Unsigned, sums with other numbers would be floats.
+    address, asked, width = np.intp(planes.ctypes.data), np.intp(words.ctypes.data), search.width
     bound = min(search.radius, CODES_PER_MASK * num_planes) + 1
     for query in range(place, min(stop, end - 1) if same else stop):
         code = np.int64(order[query])

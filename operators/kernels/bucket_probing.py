@@ -134,7 +134,7 @@ def _look_up(items: Any, offsets: Any, value: Any, flipped: Any, starts: Any, en
     """Where the next buckets start and end in `items`, from the key on that differs from `value` in the bits `flipped`.
     Returns the bits that come after the last of them, and the number of buckets."""
     num_buckets, end_of_keys = 0, len(offsets) - 1
-    address = offsets.ctypes.data
+    address = np.intp(offsets.ctypes.data)  # unsigned, sums with other numbers would be floats
     while flipped < end_of_keys and num_buckets < len(starts):
         starts[num_buckets] = value ^ flipped
         prefetch(address + starts[num_buckets] * offsets.itemsize)
@@ -144,7 +144,7 @@ def _look_up(items: Any, offsets: Any, value: Any, flipped: Any, starts: Any, en
         else:  # the next larger number with as many bits set (Gosper)
             carried = flipped + (flipped & -flipped)
             flipped = carried | ((carried ^ flipped) >> (2 + trailing_zeros(flipped)))
-    address = items.ctypes.data
+    address = np.intp(items.ctypes.data)
     for place in range(num_buckets):
         bucket = starts[place]
         starts[place], ends[place] = offsets[bucket], offsets[bucket + 1]
@@ -157,7 +157,7 @@ def _gather(words: Any, items: Any, starts: Any, ends: Any, buckets: Any, candid
     """Items of the buckets from the first to the last of `buckets` while there is room. Returns the bucket to go on
     with, whose start moves past what was taken, and the number of items: -1 where a bucket lies outside."""
     (bucket, num_buckets), num_candidates = buckets, 0
-    codes, code_bytes = words.ctypes.data, words.itemsize * words.shape[1]
+    codes, code_bytes = np.intp(words.ctypes.data), words.itemsize * words.shape[1]
     while bucket < num_buckets:
         start, end = starts[bucket], ends[bucket]
         if start < 0 or end > len(items):

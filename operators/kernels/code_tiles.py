@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.kernels.compiled import compiled
-from operators.kernels.near_masks import CODES_PER_MASK, planes_of_rows
+from operators.kernels.near_masks import CODES_PER_MASK, near_mask, planes_of_rows
 
-TILE_BYTES = 32 * 2**10
+TILE_BYTES = 8 * 2**10
 _LINE_BYTES = 64
 _MANY_QUERIES = 4
 
@@ -70,12 +70,32 @@ def load_tile(codes: Any, count: Any, asked: Any) -> Any:
     """(address of the tile's codes, how many, `Asked`): the address of the first plane. Reads up to a multiple of 64
     codes."""
     planes = asked.planes
+    address = np.intp(planes.ctypes.data)  # unsigned, sums with other numbers would be floats
     if len(asked.width) == 1 and (asked.num_queries < _MANY_QUERIES or codes % _LINE_BYTES == 0):
         return codes  # one plane already, not worth a copy
     for place in range(0, count, CODES_PER_MASK):
         rows = codes + planes.itemsize * len(asked.width) * place
-        planes_of_rows(rows, planes.ctypes.data + planes.itemsize * place, planes.shape[1], asked.width)
-    return planes.ctypes.data
+        planes_of_rows(rows, address + planes.itemsize * place, planes.shape[1], asked.width)
+    return address
+
+
+@compiled
+def next_near(tile: Any, start: Any, question: Any, bound: Any, width: Any) -> Any:
+    """((address of the first plane, words from one plane to the next, bytes of a word, codes of the tile), place to
+    start from, address of a query, bound, width): the first place that has codes nearer than `bound` among its 64, and
+    their mask; the number of codes and 0 when no place has.
+
+    Writes nothing, so that the query stays in registers for the whole loop, and takes no array, whose references numba
+    would count at each call.
+    """
+    planes, stride, word_bytes, count = tile
+    for place in range(start, count, CODES_PER_MASK):
+        mask = near_mask(planes + word_bytes * place, stride, question, bound, width)
+        if mask != 0:
+            mask &= mask_of_first(count - place)
+            if mask != 0:
+                return place, mask
+    return count, np.uint64(0)
 
 
 @compiled

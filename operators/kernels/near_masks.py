@@ -29,7 +29,7 @@ def near_mask(typing: Any, planes: Any, stride: Any, query: Any, bound: Any, wid
     """(address of the first code's first word, words from one plane to the next, address of the query's words, bound,
     width) -> uint64 with bit j set where code j of 64 differs from the query in fewer than `bound` bits, for a bound
     of at most one more than the bits of a code. Unrolled over the words."""
-    signature = types.uint64(types.uintp, types.int64, types.uintp, types.int64, width)
+    signature = types.uint64(types.intp, types.int64, types.intp, types.int64, width)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _Words(builder, width).near_mask(*arguments[:4])
@@ -41,7 +41,7 @@ def near_mask(typing: Any, planes: Any, stride: Any, query: Any, bound: Any, wid
 def planes_of_rows(typing: Any, rows: Any, planes: Any, stride: Any, width: Any) -> Any:
     """(address of 64 codes as they lie, address of the first plane's place for them, words from one plane to the next,
     width): word w of code j goes to place j of plane w."""
-    signature = types.void(types.uintp, types.uintp, types.int64, width)
+    signature = types.void(types.intp, types.intp, types.int64, width)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         _Words(builder, width).transpose(*arguments[:3])
@@ -53,7 +53,7 @@ def planes_of_rows(typing: Any, rows: Any, planes: Any, stride: Any, width: Any)
 @intrinsic
 def differing_bits(typing: Any, code: Any, query: Any, width: Any) -> Any:
     """(address of a code, address of a query, width) -> their Hamming distance, int64."""
-    signature = types.int64(types.uintp, types.uintp, width)
+    signature = types.int64(types.intp, types.intp, width)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _Words(builder, width).differing_bits(*arguments[:2])
@@ -69,7 +69,7 @@ def word_at(typing: Any, words: Any, place: Any) -> Any:
         words, place = arguments
         return builder.load(builder.gep(builder.inttoptr(words, _LONG.as_pointer()), [place]))
 
-    return types.uint64(types.uintp, types.int64), generate
+    return types.uint64(types.intp, types.int64), generate
 
 
 @intrinsic

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.kernels.code_tiles import asked_of, in_whole_masks, load_tile, mask_of_first, new_tile
+from operators.kernels.code_tiles import asked_of, in_whole_masks, load_tile, new_tile, next_near
 from operators.kernels.compiled import compiled
-from operators.kernels.near_masks import CODES_PER_MASK, differing_bits, near_mask, trailing_zeros, word_at
+from operators.kernels.near_masks import CODES_PER_MASK, differing_bits, trailing_zeros, word_at
 from operators.kernels.smallest_k import POSITION_BITS
 
 _LEAST_CAPACITY = 256
@@ -85,20 +85,16 @@ class NearestScan:
 @compiled
 def _feed(codes: Any, num_codes: Any, first_position: Any, asked: Any, kept: Any) -> None:
     """`codes` is an address."""
-    num_words, tile = asked.planes.shape
-    word_bytes = asked.planes.itemsize
-    code_bytes = num_words * word_bytes
-    for start in range(0, num_codes, tile):
-        count = min(tile, num_codes - start)
-        planes = load_tile(codes + code_bytes * start, count, asked)
+    num_words, tile_codes = asked.planes.shape
+    code_bytes = num_words * asked.planes.itemsize
+    for start in range(0, num_codes, tile_codes):
+        count = min(tile_codes, num_codes - start)
+        tile = (load_tile(codes + code_bytes * start, count, asked), tile_codes, asked.planes.itemsize, count)
         for query in range(asked.num_queries):
             bound = kept.bounds[query]
             question = asked.queries + code_bytes * query
-            for place in range(0, count, CODES_PER_MASK):
-                mask = near_mask(planes + word_bytes * place, tile, question, bound, asked.width)
-                if mask == 0:
-                    continue
-                mask &= mask_of_first(count - place)
+            place, mask = next_near(tile, 0, question, bound, asked.width)
+            while mask != 0:
                 if asked.allowed != 0:
                     mask &= word_at(asked.allowed, (start + place) // CODES_PER_MASK)
                 while mask != 0:
@@ -107,6 +103,7 @@ def _feed(codes: Any, num_codes: Any, first_position: Any, asked: Any, kept: Any
                     distance = differing_bits(codes + code_bytes * code, question, asked.width)
                     if distance < bound:
                         bound = _keep(query, distance, first_position + code, kept)
+                place, mask = next_near(tile, place + CODES_PER_MASK, question, bound, asked.width)
 
 
 @compiled

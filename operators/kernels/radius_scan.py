@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.kernels.code_tiles import asked_of, in_whole_masks, load_tile, mask_of_first, new_tile
+from operators.kernels.code_tiles import asked_of, in_whole_masks, load_tile, new_tile, next_near
 from operators.kernels.compiled import compiled
-from operators.kernels.near_masks import CODES_PER_MASK, differing_bits, near_mask, trailing_zeros, word_at
+from operators.kernels.near_masks import CODES_PER_MASK, differing_bits, trailing_zeros, word_at
 from operators.kernels.smallest_k import POSITION_BITS
 
 _LEAST_CAPACITY = 1024
@@ -68,20 +68,16 @@ def _collect(codes: Any, span: Any, asked: Any, found: Any, num_found: Any) -> A
     """Tile by tile until the room is full: the number of entries of whole tiles, and the first code not looked at.
     `codes` is an address; `span`: first code, number of codes, position of code 0."""
     first, num_codes, first_position = span
-    num_words, tile = asked.planes.shape
-    word_bytes = asked.planes.itemsize
-    code_bytes = num_words * word_bytes
-    for start in range(first, num_codes, tile):
-        count = min(tile, num_codes - start)
-        planes = load_tile(codes + code_bytes * start, count, asked)
+    num_words, tile_codes = asked.planes.shape
+    code_bytes = num_words * asked.planes.itemsize
+    for start in range(first, num_codes, tile_codes):
+        count = min(tile_codes, num_codes - start)
+        tile = (load_tile(codes + code_bytes * start, count, asked), tile_codes, asked.planes.itemsize, count)
         num_before = num_found
         for query in range(asked.num_queries):
             question = asked.queries + code_bytes * query
-            for place in range(0, count, CODES_PER_MASK):
-                mask = near_mask(planes + word_bytes * place, tile, question, found.below, asked.width)
-                if mask == 0:
-                    continue
-                mask &= mask_of_first(count - place)
+            place, mask = next_near(tile, 0, question, found.below, asked.width)
+            while mask != 0:
                 if asked.allowed != 0:
                     mask &= word_at(asked.allowed, (start + place) // CODES_PER_MASK)
                 while mask != 0:
@@ -93,4 +89,5 @@ def _collect(codes: Any, span: Any, asked: Any, found: Any, num_found: Any) -> A
                     found.rows[num_found] = query
                     found.keys[num_found] = (distance << POSITION_BITS) | (first_position + code)
                     num_found += 1
+                place, mask = next_near(tile, place + CODES_PER_MASK, question, found.below, asked.width)
     return num_found, num_codes
