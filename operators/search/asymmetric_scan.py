@@ -7,12 +7,12 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.binary_codes import BinaryCodes
+from operators.binary_codes import BinaryCodes, num_code_bytes
 from operators.errors import ShapeMismatch
 from operators.kernels.asymmetric_numpy import asymmetric_distances
 from operators.kernels.smallest_k import WIDE_POSITION_BITS, split_keys
 from operators.kernels.sortable_floats import sortable_numbers, sorted_floats
-from operators.quantization.lookup_tables import LookupTables
+from operators.quantization.lookup_tables import NUM_CODEWORDS, LookupTables
 from operators.ranked_neighbors import Distances
 from operators.search.block_scan import Columns, Nearest, PairScan
 from operators.search.scan_options import ONE_THREAD, ScanOptions
@@ -70,6 +70,16 @@ class AsymmetricScan(PairScan):
 
     def decode(self, distances: NDArray[np.int64]) -> Distances:
         return sorted_floats(distances)
+
+
+def warm_up_tables(num_bits: int) -> None:
+    """Compile the scan by lookup tables, or load what an earlier process kept, before a query has to wait."""
+    from operators.kernels.asymmetric_nearest import AsymmetricNearest
+    from operators.kernels.hamming_numpy import code_words
+
+    num_codebooks = num_code_bytes(num_bits)
+    scan = AsymmetricNearest(np.zeros((1, num_codebooks, NUM_CODEWORDS), np.float32), k=1)
+    scan.feed(code_words(np.zeros((1, num_codebooks), np.uint8)), 0)
 
 
 def check_sums(queries: LookupTables) -> None:

@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 
 from operators.binary_codes import BinaryCodes
 from operators.errors import ShapeMismatch
+from operators.kernels import asymmetric_nearest
 from operators.kernels.asymmetric_nearest import AsymmetricNearest
 from operators.quantization.lookup_tables import LookupTables
 from operators.ranked_neighbors import PAD_ID, RankedNeighbors
 from operators.search import asymmetric_scan, compiled_scan
 from operators.search.allowed_rows import AllowedRows
-from operators.search.asymmetric_scan import AsymmetricScan
+from operators.search.asymmetric_scan import AsymmetricScan, warm_up_tables
 from operators.search.block_scan import rank_nearest
 from operators.search.merge_ranked import merge_ranked
 from operators.search.scan_options import ScanOptions
@@ -98,6 +99,20 @@ def test_the_compiled_scan_answers_as_numpy_does(
     if allowed is not None:
         assert set(answers[0].ids[answers[0].ids != PAD_ID]) <= set(ids[allowed])
         assert (answers[0].counts == min(k, allowed.sum())).all()
+
+
+def test_a_warm_scan_compiles_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asymmetric_scan, "_FEW_LOOKUPS", 0)
+    monkeypatch.setattr(asymmetric_scan, "_FEW_LOOKUPS_BEFORE_IMPORT", 0)
+    warm_up_tables(24)
+    feeds = asymmetric_nearest._feed_lookups, asymmetric_nearest._feed_sums
+    before = [len(feed.signatures) for feed in feeds]  # type: ignore[attr-defined]
+    assert max(before) == 1
+    codes, tables = _case(3000, 2, 0)
+    codes.packed.flags.writeable = False  # as in a mapped file
+    allowed = AllowedRows.from_mask(np.arange(3000) % 3 > 0)
+    rank_nearest(AsymmetricScan(codes, tables, ScanOptions(allowed=allowed)), np.arange(3000), k=50)
+    assert [len(feed.signatures) for feed in feeds] == before  # type: ignore[attr-defined]
 
 
 def test_many_queries_are_answered_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
