@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from pipeline.errors import UsageError
 from pipeline.object_store.open_store import open_store
 from pipeline.shard_index.index_catalog import IndexCatalog
 from pipeline.shard_index.index_shard import IndexShard, open_shard
-from pipeline.shard_index.search_scope import EVERYTHING, SearchScope
+from pipeline.shard_index.search_scope import EVERYTHING, ColumnCondition, SearchScope
 from pipeline.shard_index.shard_fetch import ShardFetcher
 
 
@@ -50,7 +50,7 @@ class ShardSearcher:
     def __init__(self, shards: Sequence[IndexShard], num_threads: int = 1) -> None:
         if not shards:
             raise ValueError("a searcher needs at least one shard")
-        self._shards = tuple(shards)
+        self._shards = tuple(sorted(shards, key=lambda shard: shard.entry.first_row))
         self._num_threads = num_threads
         self._stopped = threading.Event()
         self._allowed = lru_cache(_SCOPES_KEPT)(self._allowed_rows)
@@ -75,16 +75,11 @@ class ShardSearcher:
     def search(self, queries: SearchQueries, k: int, scope: SearchScope = EVERYTHING) -> RankedNeighbors:
         """The `k` nearest rows of these shards, of those in `scope`. Raises `ShapeMismatch`, `InvalidSetting`,
         `UsageError`, and `SearchCancelled` after `stop`."""
-        parts = []
-        for number, shard in enumerate(self._shards):
-            options = ScanOptions(
-                num_threads=self._num_threads,
-                allowed=self._allowed(number, scope) if scope.where else None,
-                cancelled=self._stopped.is_set,
-            )
-            question = NearestQuestion(queries=queries, ids=shard.ids, k=k, below=scope.below, options=options)
-            parts.append(shard.search.nearest(question))
-        return parts[0] if len(parts) == 1 else merge_ranked(parts, k=k)
+        ranked = self._search_shard(0, queries, k, scope)
+        for number in range(1, len(self._shards)):
+            nearer = replace(scope, radius=_radius_left(ranked, scope))
+            ranked = merge_ranked([ranked, self._search_shard(number, queries, k, nearer)], k=k)
+        return ranked
 
     def warm_up(self) -> None:
         """Have the search compiled (seconds for a width that this machine has not met) before the first query."""
@@ -114,8 +109,18 @@ class ShardSearcher:
         """Ids of every item with this key, ascending."""
         return sorted(item for shard in self._shards for item in shard.ids_of_key(key))
 
-    def _allowed_rows(self, number: int, scope: SearchScope) -> AllowedRows:
-        return AllowedRows.from_mask(scope.rows_where(self._shards[number].payload_batches))
+    def _search_shard(self, number: int, queries: SearchQueries, k: int, scope: SearchScope) -> RankedNeighbors:
+        shard = self._shards[number]
+        options = ScanOptions(
+            num_threads=self._num_threads,
+            allowed=self._allowed(number, scope.where) if scope.where else None,
+            cancelled=self._stopped.is_set,
+        )
+        question = NearestQuestion(queries=queries, ids=shard.ids, k=k, below=scope.below, options=options)
+        return shard.search.nearest(question)
+
+    def _allowed_rows(self, number: int, where: tuple[ColumnCondition, ...]) -> AllowedRows:
+        return AllowedRows.from_mask(SearchScope(where=where).rows_where(self._shards[number].payload_batches))
 
     def _owners(self, ids: NDArray[np.int64]) -> list[tuple[IndexShard, NDArray[np.int64], NDArray[np.int64]]]:
         """For each shard that holds some: the places in `ids` that it holds, and their positions in the shard."""
@@ -131,3 +136,13 @@ class ShardSearcher:
             named = ", ".join(map(str, np.setdiff1d(ids, known)[:5]))
             raise UsageError(f"no item with id {named} in {', '.join(self.shard_names)}")
         return owners
+
+
+def _radius_left(ranked: RankedNeighbors, scope: SearchScope) -> int | None:
+    """How far an item of a later shard may be: its id is higher, so that it loses every tie with the k that earlier
+    shards gave. Of several queries the one that leaves most counts."""
+    is_hamming = ranked.distances.dtype == np.int32
+    if not is_hamming or not len(ranked.counts) or ranked.counts.min() < ranked.k:
+        return scope.radius
+    farthest = max(0, int(ranked.distances[:, -1].max()) - 1)
+    return farthest if scope.radius is None else min(farthest, scope.radius)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.errors import SearchCancelled, ShapeMismatch
+from operators.ranked_neighbors import RankedNeighbors
 from operators.search import hamming_flat
 from operators.search.hamming_flat import search_flat
 from operators.search.merge_ranked import merge_ranked
+from operators.search.search_kinds import CodeSearch, NearestQuestion
 from pipeline.errors import CorruptFile, UnknownName, UsageError
 from pipeline.shard_index.index_manifest import IndexManifest
 from pipeline.shard_index.search_scope import ColumnCondition, SearchScope
@@ -73,6 +76,31 @@ def test_only_items_in_scope_answer(
     expected = [[pair for pair in ranking if radius is None or pair[0] <= radius][:k] for ranking in everything]
     for _ in range(2):  # the second time with the rows that were kept
         assert rankings_of(searcher.search(queries, k, scope)) == expected
+
+
+def test_later_shards_are_asked_for_nearer_items_only(tmp_path: Path) -> None:
+    corpus, queries = make_corpus(60), make_queries(3)
+    searcher = open_searcher(tmp_path, build_example(tmp_path, corpus), [2, 0, 1])
+    asked: list[int | None] = []
+
+    class Listening:
+        def __init__(self, search: CodeSearch) -> None:
+            self._search = search
+
+        def nearest(self, question: NearestQuestion) -> RankedNeighbors:
+            asked.append(question.below)
+            return self._search.nearest(question)
+
+        def warm_up(self) -> None:
+            pass
+
+    shards = [replace(shard, search=Listening(shard.search)) for shard in searcher._shards]
+    everything = search_flat(corpus.codes, corpus.ids, queries, k=2)
+    assert same_answer(ShardSearcher(shards).search(queries, 2), everything)
+    first = search_flat(corpus.codes[:20], corpus.ids[:20], queries, k=2)
+    assert asked[:2] == [None, int(first.distances[:, -1].max())]
+    assert asked[2] is not None
+    assert asked[2] <= int(first.distances[:, -1].max())
 
 
 def test_a_stopped_searcher_does_not_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
