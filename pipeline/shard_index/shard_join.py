@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from operators.search.near_pairs import near_pairs, near_pairs_between
 from operators.search.pair_order import PairArrays
 from pipeline.object_store.open_store import open_store
 from pipeline.shard_index.index_manifest import IndexManifest
-from pipeline.shard_index.index_shard import open_shard
+from pipeline.shard_index.index_shard import IndexShard, open_shard
 from pipeline.shard_index.shard_fetch import ShardFetcher
 
 
@@ -47,6 +48,13 @@ def join_shards(task: ShardJoin) -> PairArrays:
         right = left
         pairs = near_pairs(left.codes, radius=task.radius)
     else:
-        right = open_shard(task.right, task.right_shard, fetcher)
+        right = _opened(task.catalog, task.right, task.right_shard, task.cache_dir)
         pairs = near_pairs_between(left.codes, right.codes, radius=task.radius)
     return pairs.left + left.entry.first_row, pairs.right + right.entry.first_row, pairs.distances
+
+
+@lru_cache(maxsize=32)
+def _opened(catalog: str, manifest: IndexManifest, name: str, cache_dir: Path | None) -> IndexShard:
+    """Each shard is joined with every other: to verify it each time would take longer than many a join. What is kept is
+    memory-mapped and immutable."""
+    return open_shard(manifest, name, ShardFetcher(catalog, open_store(catalog), cache_dir))

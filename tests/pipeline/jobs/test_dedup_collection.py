@@ -13,14 +13,17 @@ import pytest
 
 from operators.binary_codes import BinaryCodes
 from operators.errors import InvalidSetting
-from pipeline.errors import ModelMismatch, StorageError, UnknownName, UsageError
+from pipeline.actors.join_task import joined_shards
+from pipeline.errors import CorruptFile, ModelMismatch, StorageError, UnknownName, UsageError
 from pipeline.jobs.dedup_collection import DedupReport, DedupSettings, dedup_collection
 from pipeline.object_store.open_store import open_store
 from pipeline.shard_index.index_builder import build_generation
 from pipeline.shard_index.index_catalog import IndexCatalog
+from pipeline.shard_index.shard_join import ShardJoin
 from tests.operators.search.near_duplicates import clustered_codes, pairs_by_force
 from tests.pipeline.evaluation.small_evaluation import png
-from tests.pipeline.shard_index.index_examples import Corpus, plan_for
+from tests.pipeline.shard_index.index_examples import Corpus, flip_byte, plan_for
+from tests.s3_server import S3Server
 
 NUM_BITS, RADIUS = 32, 3
 Row = dict[str, Any]
@@ -153,6 +156,41 @@ def test_ray_tasks_write_the_same_files(desk: Desk, tmp_path: Path, against: str
     assert replace(here[0], seconds=0) == replace(there[0], seconds=0)
     for name in ("pairs.parquet", "clusters.parquet"):
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
+
+
+@pytest.mark.parametrize("num_searchers", [0, pytest.param(2, marks=pytest.mark.ray)])
+def test_a_damaged_shard_is_named(tmp_path: Path, num_searchers: int, request: pytest.FixtureRequest) -> None:
+    if num_searchers:
+        request.getfixturevalue("local_ray")
+    corpus = corpus_of(30, 2)
+    build(tmp_path, "photos", corpus)
+    flip_byte(next((tmp_path / "indexes" / "photos").glob("*/shard-00001-*.codes.npy")))
+    asked = DedupSettings(
+        catalog=str(tmp_path), index="photos", output=str(tmp_path / "out"), num_searchers=num_searchers
+    )
+    with pytest.raises(CorruptFile, match=r"shard-00001-of-00003\.codes\.npy is corrupt"):
+        dedup_collection(asked)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_an_error_of_a_task_keeps_its_type(desk: Desk) -> None:
+    manifest = IndexCatalog(str(desk.catalog), open_store(str(desk.catalog))).resolve("photos", "live")
+    shard = manifest.shards[0].name
+    task = ShardJoin(
+        catalog=str(desk.catalog), left=manifest, left_shard=shard, right=manifest, right_shard=shard, radius=99
+    )
+    with pytest.raises(InvalidSetting, match="radius = 99"):
+        list(joined_shards([task, task], num_at_once=1))
+
+
+def test_files_to_s3(desk: Desk, tmp_path: Path, s3_server: S3Server) -> None:
+    uri = f"{s3_server.uri}/dedup/photos"
+    dedup_collection(replace(desk.settings(tmp_path), output=uri))
+    desk.dedup(tmp_path)
+    store = open_store(uri)
+    for name in ("pairs.parquet", "clusters.parquet", "review.html"):
+        assert store.read(f"{uri}/{name}") == (tmp_path / name).read_bytes()
 
 
 def test_the_page_shows_clusters_with_pictures_and_without(desk: Desk, tmp_path: Path) -> None:
