@@ -19,6 +19,7 @@
     ├── MissingAccelerator            1  settings ask for a GPU that is not there
     ├── TaskFailed                    1  a task failed on every attempt
     ├── SearchError                   1  shards did not answer
+    ├── ServiceOverloaded             1  more queries wait than the service takes on: ask again later
     └── GateFailed                    5  a quality gate said no
 
 Every error is built from positional plain values, so that it survives pickling between processes. A message says what
@@ -157,6 +158,18 @@ class TaskFailed(PipelineError):
 
 class SearchError(PipelineError):
     pass
+
+
+class ServiceOverloaded(PipelineError):
+    """Arguments: `num_waiting` queries, and the `limit` (both int)."""
+
+    def __init__(self, num_waiting: int, limit: int) -> None:
+        super().__init__(num_waiting, limit)
+        self.num_waiting = num_waiting
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"{self.num_waiting} queries wait, {self.limit} may; ask again in a second"
 
 
 class GateFailed(PipelineError):
