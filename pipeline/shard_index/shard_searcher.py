@@ -13,8 +13,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from operators.binary_codes import BinaryCodes, concatenate
+from operators.hashers.hasher import CodeKind
 from operators.ranked_neighbors import RankedNeighbors
 from operators.search.allowed_rows import AllowedRows
+from operators.search.asymmetric_scan import warm_up_tables
 from operators.search.merge_ranked import merge_ranked
 from operators.search.scan_options import ScanOptions
 from operators.search.search_kinds import NearestQuestion
@@ -47,11 +49,12 @@ _SCOPES_KEPT = 64
 class ShardSearcher:
     """Search over a few shards of one generation. Safe to call from several threads."""
 
-    def __init__(self, shards: Sequence[IndexShard], num_threads: int = 1) -> None:
+    def __init__(self, shards: Sequence[IndexShard], num_threads: int = 1, code_kind: CodeKind = "binary") -> None:
         if not shards:
             raise ValueError("a searcher needs at least one shard")
         self._shards = tuple(sorted(shards, key=lambda shard: shard.entry.first_row))
         self._num_threads = num_threads
+        self._code_kind = code_kind
         self._stopped = threading.Event()
         self._allowed = lru_cache(_SCOPES_KEPT)(self._allowed_rows)
 
@@ -62,7 +65,7 @@ class ShardSearcher:
         manifest = IndexCatalog(spec.catalog, store).manifest(spec.index, spec.generation)
         fetcher = ShardFetcher(spec.catalog, store, spec.cache_dir)
         shards = [open_shard(manifest, name, fetcher, spec.device) for name in spec.shard_names]
-        return cls(shards, spec.num_threads)
+        return cls(shards, spec.num_threads, manifest.code_kind)
 
     @property
     def shard_names(self) -> tuple[str, ...]:
@@ -83,7 +86,10 @@ class ShardSearcher:
 
     def warm_up(self) -> None:
         """Have the search compiled (seconds for a width that this machine has not met) before the first query."""
-        self._shards[0].search.warm_up()
+        if self._code_kind == "quantized":
+            warm_up_tables(self._shards[0].codes.num_bits)
+        else:
+            self._shards[0].search.warm_up()
 
     def stop(self) -> None:
         """Searches under way end soon, and no later one answers."""

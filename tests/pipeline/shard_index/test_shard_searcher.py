@@ -15,13 +15,16 @@ from operators.ranked_neighbors import RankedNeighbors
 from operators.search import hamming_flat
 from operators.search.hamming_flat import search_flat
 from operators.search.merge_ranked import merge_ranked
-from operators.search.search_kinds import CodeSearch, NearestQuestion
+from operators.search.search_kinds import CodeSearch, NearestQuestion, ScanSearch
 from pipeline.errors import CorruptFile, UnknownName, UsageError
+from pipeline.object_store.open_store import open_store
+from pipeline.shard_index import shard_searcher
+from pipeline.shard_index.index_builder import build_generation
 from pipeline.shard_index.index_manifest import IndexManifest
 from pipeline.shard_index.search_scope import ColumnCondition, SearchScope
 from pipeline.shard_index.shard_searcher import SearcherSpec, ShardSearcher
 from tests.oracles import rankings_of, same_answer
-from tests.pipeline.shard_index.index_examples import build_example, flip_byte, make_corpus, make_queries
+from tests.pipeline.shard_index.index_examples import build_example, flip_byte, make_corpus, make_queries, plan_for
 
 
 def open_searcher(catalog: Path, manifest: IndexManifest, shards: list[int], num_threads: int = 1) -> ShardSearcher:
@@ -101,6 +104,18 @@ def test_later_shards_are_asked_for_nearer_items_only(tmp_path: Path) -> None:
     assert asked[:2] == [None, int(first.distances[:, -1].max())]
     assert asked[2] is not None
     assert asked[2] <= int(first.distances[:, -1].max())
+
+
+def test_a_searcher_warms_what_its_codes_are_asked_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warmed: list[str] = []
+    monkeypatch.setattr(shard_searcher, "warm_up_tables", lambda num_bits: warmed.append(f"tables of {num_bits} bits"))
+    monkeypatch.setattr(ScanSearch, "warm_up", lambda search: warmed.append(f"codes of {search.codes.num_bits} bits"))
+    for code_kind in ("binary", "quantized"):
+        catalog, corpus = str(tmp_path / code_kind), make_corpus(10)
+        plan = replace(plan_for(catalog, corpus, num_shards=1), code_kind=code_kind)
+        manifest = build_generation(open_store(catalog), plan, corpus.tables(10))
+        open_searcher(Path(catalog), manifest, [0]).warm_up()
+    assert warmed == [f"codes of {corpus.codes.num_bits} bits", f"tables of {corpus.codes.num_bits} bits"]
 
 
 def test_a_stopped_searcher_does_not_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
