@@ -26,13 +26,13 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.clustered_codes import clustered_codes
 from benchmarks.machine_facts import hardware_name
 from benchmarks.repeat_timer import repeat_timer
 from benchmarks.result_file import RESULTS_FOLDER, Measurement, measured_here
 from operators.binary_codes import BinaryCodes
 from operators.search.hamming_flat import search_radius
 from operators.search.near_pairs import near_pairs
+from pipeline.sample_corpus.clustered_codes import clustered_codes
 
 Pairs = NDArray[np.int64]
 KINDS = ("uniform", "clustered")
