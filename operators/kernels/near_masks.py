@@ -131,9 +131,8 @@ class _Words:
         for first in range(0, CODES_PER_MASK, self._lanes):
             for word in range(0, self._num_words, _WORDS_AT_ONCE):
                 count = min(_WORDS_AT_ONCE, self._num_words - word)
-                block = self._load_rows(source, first, word, count)
-                for part in range(count):
-                    plane = self._every(block, part, count)
+                planes_of_block = self._planes_of_block(source, first, word, count)
+                for part, plane in enumerate(planes_of_block):
                     place = builder.add(builder.mul(stride, _long(word + part)), _long(first))
                     address = builder.bitcast(builder.gep(target, [place]), self._vector.as_pointer())
                     builder.store(plane, address).align = self._bits // 8
@@ -148,6 +147,32 @@ class _Words:
             differing = builder.call(popcount, [builder.xor(ours, theirs)])
             total = builder.add(total, differing if self._bits == 64 else builder.zext(differing, _LONG))
         return total
+
+    def _planes_of_block(self, source: Any, first: int, word: int, count: int) -> list[Any]:
+        """`count` words from `word` on of as many codes as there are lanes, one vector per word."""
+        if count != self._lanes:
+            block = self._load_rows(source, first, word, count)
+            return [self._every(block, part, count) for part in range(count)]
+        starts = [(first + lane) * self._num_words + word for lane in range(self._lanes)]
+        rows = [self._load(self._builder.gep(source, [_long(start)]), count) for start in starts]
+        return self._turned(rows)
+
+    def _turned(self, rows: list[Any]) -> list[Any]:
+        """A square of words, transposed by exchanging squares of half the size within it, from single words up."""
+        lanes = range(self._lanes)
+        size = 1
+        while size < self._lanes:
+            upper = [lane if not lane & size else self._lanes + lane - size for lane in lanes]
+            lower = [lane + size if not lane & size else self._lanes + lane for lane in lanes]
+            for row in lanes:
+                if not row & size:
+                    left, right = rows[row], rows[row + size]
+                    rows[row], rows[row + size] = self._picked(left, right, upper), self._picked(left, right, lower)
+            size *= 2
+        return rows
+
+    def _picked(self, left: Any, right: Any, places: list[int]) -> Any:
+        return self._builder.shuffle_vector(left, right, ir.Constant(ir.VectorType(_PLACE, len(places)), places))
 
     def _load_rows(self, source: Any, first: int, word: int, count: int) -> Any:
         """`count` words from `word` on of as many codes as there are lanes, one code after the other."""
@@ -167,8 +192,7 @@ class _Words:
         return loaded
 
     def _joined(self, left: Any, right: Any) -> Any:
-        places = list(range(2 * left.type.count))
-        return self._builder.shuffle_vector(left, right, ir.Constant(ir.VectorType(_PLACE, len(places)), places))
+        return self._picked(left, right, list(range(2 * left.type.count)))
 
     def _every(self, block: Any, first: int, step: int) -> Any:
         """Elements `first`, `first + step`, … of a block, one per lane."""

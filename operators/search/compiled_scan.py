@@ -7,7 +7,8 @@ joined by (distance, position).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
 from itertools import pairwise
 from typing import Protocol
 
@@ -24,7 +25,7 @@ from operators.search.scan_options import ONE_THREAD, ScanOptions
 
 Entries = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
-_BLOCK_WORDS = 2**20
+_BLOCK_WORDS = 2**22
 _BLOCK_PAIRS = 2**30  # tens of milliseconds, after which a cancelled scan ends
 _STATE_BYTES = 2**28
 
@@ -119,16 +120,22 @@ def _feed_all(feeds: Sequence[Feed], codes: BinaryCodes, num_queries: int, optio
     masks = -(-len(codes) // CODES_PER_MASK)
     bounds = [min(len(codes), CODES_PER_MASK * (masks * part // len(feeds))) for part in range(len(feeds) + 1)]
     ranges = [slice(start, stop) for start, stop in pairwise(bounds)]
-    if len(feeds) == 1:
+    others = [
+        _threads(len(feeds) - 1).submit(_feed_range, feed, codes, rows, num_queries, options)
+        for feed, rows in zip(feeds[1:], ranges[1:], strict=True)
+    ]
+    try:
         _feed_range(feeds[0], codes, ranges[0], num_queries, options)
-        return
-    with ThreadPoolExecutor(len(feeds)) as pool:
-        running = [
-            pool.submit(_feed_range, feed, codes, rows, num_queries, options)
-            for feed, rows in zip(feeds, ranges, strict=True)
-        ]
-        for done in running:
-            done.result()
+    finally:
+        wait(others)
+    for done in others:
+        done.result()
+
+
+@cache
+def _threads(number: int) -> ThreadPoolExecutor:
+    """Kept: to start a thread takes as long as to scan a million codes. Nothing that runs in them waits for another."""
+    return ThreadPoolExecutor(number, thread_name_prefix="scan")
 
 
 def _feed_range(feed: Feed, codes: BinaryCodes, rows: slice, num_queries: int, options: ScanOptions) -> None:
