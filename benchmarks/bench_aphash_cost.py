@@ -14,16 +14,15 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.machine_facts import hardware_name
+from benchmarks.benchmark_options import benchmark_parser
 from benchmarks.repeat_timer import repeat_timer
-from benchmarks.result_file import RESULTS_FOLDER, Measurement, measured_here
+from benchmarks.result_file import Measurement, measured_here
 from operators.hashers.anchor_neighborhoods import anchor_neighborhoods
 from operators.hashers.anchor_probability_run import AnchorProbabilityPlan, AnchorProbabilityRun, RelaxedCodes
 from operators.hashers.spread_codes import spread_codes
@@ -158,16 +157,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_aphash_cost", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = benchmark_parser("bench_aphash_cost", __doc__)
     parser.add_argument("--items", type=int, nargs="+", default=list(CostRun.num_items))
     parser.add_argument("--anchors", type=int, nargs="+", default=list(CostRun.num_anchors))
     parser.add_argument("--repeats", type=int, default=CostRun.num_repeats)
-    parser.add_argument("--hardware", default=hardware_name(), help="part of the name of the result file")
-    parser.add_argument("--folder", type=Path, default=RESULTS_FOLDER, help="where the result file goes")
-    parser.add_argument(
-        "--allow-dirty", action="store_true", help="measure uncommitted changes; do not commit the result"
-    )
     return parser.parse_args(arguments)
 
 

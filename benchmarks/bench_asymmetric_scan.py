@@ -16,7 +16,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from statistics import mean
 
 import faiss
@@ -24,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from benchmarks.machine_facts import hardware_name
+from benchmarks.benchmark_options import benchmark_parser
 from benchmarks.repeat_timer import repeat_timer
-from benchmarks.result_file import RESULTS_FOLDER, Measurement, measured_here
+from benchmarks.result_file import Measurement, measured_here
 from operators.binary_codes import BinaryCodes
 from operators.kernels.lookup_masks import has_byte_lookup
 from operators.quantization.lookup_tables import LookupTables
@@ -168,13 +167,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_asymmetric_scan", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = benchmark_parser("bench_asymmetric_scan", __doc__)
     parser.add_argument("--codes", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--hardware", default=hardware_name(), help="part of the name of the result file")
-    parser.add_argument("--folder", type=Path, default=RESULTS_FOLDER, help="where the result file goes")
-    parser.add_argument("--allow-dirty", action="store_true", help="measure uncommitted changes; do not commit it")
     return parser.parse_args(arguments)
 
 

@@ -29,9 +29,9 @@ import psutil
 import pyarrow as pa
 import ray
 
-from benchmarks.machine_facts import hardware_name
+from benchmarks.benchmark_options import benchmark_parser
 from benchmarks.repeat_timer import repeat_timer
-from benchmarks.result_file import RESULTS_FOLDER, Measurement, measured_here
+from benchmarks.result_file import Measurement, measured_here
 from operators.binary_codes import BinaryCodes
 from operators.ranked_neighbors import RankedNeighbors
 from operators.search.merge_ranked import merge_ranked
@@ -280,15 +280,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_billion_codes", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = benchmark_parser("bench_billion_codes", __doc__)
     parser.add_argument("--codes", type=int, default=1_000_000_000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--data-dir", type=Path, default=Path("bench-data"), help="16 bytes per code are written there")
     parser.add_argument("--phase", choices=sorted(PHASES), help="one of them, in this process")
-    parser.add_argument("--hardware", default=hardware_name(), help="part of the name of the result file")
-    parser.add_argument("--folder", type=Path, default=RESULTS_FOLDER, help="where the result file goes")
-    parser.add_argument("--allow-dirty", action="store_true", help="measure uncommitted changes; do not commit it")
     return parser.parse_args(arguments)
 
 

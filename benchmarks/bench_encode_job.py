@@ -13,9 +13,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.benchmark_options import benchmark_parser
 from benchmarks.bitquarry_command import COMMAND
-from benchmarks.machine_facts import hardware_name
-from benchmarks.result_file import RESULTS_FOLDER, Measurement, measured_here
+from benchmarks.result_file import Measurement, measured_here
 from pipeline.jobs.bench_encode import BenchEncodeSettings, EncodeBenchResult, bench_encode
 from pipeline.sample_corpus.photo_corpus import PhotoCorpusSettings
 
@@ -77,8 +77,7 @@ _SETTINGS = (
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_encode_job", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = benchmark_parser("bench_encode_job", __doc__)
     parser.add_argument("--data-dir", type=Path, default=Path("bench-data"), help="where the photos are kept")
     parser.add_argument("--photos", type=int, default=20_000)
     parser.add_argument("--copies", type=int, default=2, help="names that each photo stands under")
@@ -86,11 +85,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--height", type=int, default=1200)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--task-items", type=int, default=512)
-    parser.add_argument("--hardware", default=hardware_name(), help="part of the name of the result file")
-    parser.add_argument("--folder", type=Path, default=RESULTS_FOLDER, help="where the result file goes")
-    parser.add_argument(
-        "--allow-dirty", action="store_true", help="measure uncommitted changes; do not commit the result"
-    )
     return parser.parse_args(arguments)
 
 

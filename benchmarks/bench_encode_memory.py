@@ -17,10 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.benchmark_options import benchmark_parser
 from benchmarks.bitquarry_command import COMMAND, run_bitquarry
-from benchmarks.machine_facts import hardware_name
 from benchmarks.process_memory import MemoryWatch
-from benchmarks.result_file import RESULTS_FOLDER, Measurement, measured_here
+from benchmarks.result_file import Measurement, measured_here
 from pipeline.sample_corpus.photo_corpus import PhotoCorpusSettings, make_photo_corpus
 
 NUM_COPIES = 5
@@ -89,8 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_encode_memory", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = benchmark_parser("bench_encode_memory", __doc__)
     parser.add_argument("--data-dir", type=Path, default=Path("bench-data"), help="where the photos are kept")
     parser.add_argument(
         "--photos", type=int, default=20_000, help="of the small corpus; the large one has 5 times as many"
@@ -98,11 +97,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--width", type=int, default=320)
     parser.add_argument("--height", type=int, default=240)
     parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--hardware", default=hardware_name(), help="part of the name of the result file")
-    parser.add_argument("--folder", type=Path, default=RESULTS_FOLDER, help="where the result file goes")
-    parser.add_argument(
-        "--allow-dirty", action="store_true", help="measure uncommitted changes; do not commit the result"
-    )
     return parser.parse_args(arguments)
 
 

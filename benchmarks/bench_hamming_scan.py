@@ -20,11 +20,10 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from benchmarks.machine_facts import hardware_name
-from benchmarks.result_file import RESULTS_FOLDER, Measurement, measured_here
+from benchmarks.benchmark_options import benchmark_parser
+from benchmarks.result_file import Measurement, measured_here
 from pipeline.jobs.bench_scan import BenchScanResult, BenchScanSettings, bench_scan
 
 # numba takes the features of the machine at hand for whatever processor it is told, unless they are named too.
@@ -158,13 +157,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_hamming_scan", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = benchmark_parser("bench_hamming_scan", __doc__)
     parser.add_argument("--codes", type=int, default=10_000_000, help="codes of 64 bits")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--hardware", default=hardware_name(), help="part of the name of the result file")
-    parser.add_argument("--folder", type=Path, default=RESULTS_FOLDER, help="where the result file goes")
-    parser.add_argument("--allow-dirty", action="store_true", help="measure uncommitted changes; do not commit it")
     return parser.parse_args(arguments)
 
 

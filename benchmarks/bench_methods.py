@@ -13,13 +13,12 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from statistics import median
 
-from benchmarks.machine_facts import hardware_name
+from benchmarks.benchmark_options import benchmark_parser
 from benchmarks.method_claims import GROUPS, Figures, MethodGroup
 from benchmarks.method_overrides import overrides_of, parsed_overrides
-from benchmarks.result_file import RESULTS_FOLDER, Measurement, measured_here
+from benchmarks.result_file import Measurement, measured_here
 from operators.features.feature_extractor import Json
 from pipeline.evaluation.retrieval_report import RetrievalReport
 from pipeline.jobs.evaluate_protocol import EvaluateProtocolSettings, MethodRun, evaluate_protocol
@@ -143,8 +142,7 @@ def _described(run: MethodRun) -> dict[str, Json]:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_methods", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = benchmark_parser("bench_methods", __doc__)
     parser.add_argument("--group", choices=sorted(GROUPS), default="classic")
     parser.add_argument("--only", nargs="+", help="names of runs; claims are not looked at then")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -152,9 +150,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", help="folder with the IDX files (default: where the Debian package puts them)")
     parser.add_argument("--max-queries", type=int, help="a sample of the queries, for a quick look")
     parser.add_argument("--suffix", default="", help="added to the name of the result file")
-    parser.add_argument("--hardware", default=hardware_name(), help="part of the name of the result file")
-    parser.add_argument("--folder", type=Path, default=RESULTS_FOLDER, help="where the result file goes")
-    parser.add_argument("--allow-dirty", action="store_true", help="measure uncommitted changes; do not commit it")
     return parser.parse_args(arguments)
 
 

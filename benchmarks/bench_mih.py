@@ -22,7 +22,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -31,9 +30,9 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from benchmarks.machine_facts import hardware_name
+from benchmarks.benchmark_options import benchmark_parser
 from benchmarks.repeat_timer import repeat_timer
-from benchmarks.result_file import RESULTS_FOLDER, Measurement, measured_here
+from benchmarks.result_file import Measurement, measured_here
 from operators.binary_codes import BinaryCodes
 from operators.ranked_neighbors import RankedNeighbors
 from operators.search.block_scan import rank_nearest
@@ -231,14 +230,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_mih", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = benchmark_parser("bench_mih", __doc__)
     parser.add_argument("--codes", type=int, default=100_000_000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--without-faiss", action="store_true", help="where its memory is not there")
-    parser.add_argument("--hardware", default=hardware_name(), help="part of the name of the result file")
-    parser.add_argument("--folder", type=Path, default=RESULTS_FOLDER, help="where the result file goes")
-    parser.add_argument("--allow-dirty", action="store_true", help="measure uncommitted changes; do not commit it")
     return parser.parse_args(arguments)
 
 

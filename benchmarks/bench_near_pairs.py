@@ -26,9 +26,9 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.machine_facts import hardware_name
+from benchmarks.benchmark_options import benchmark_parser
 from benchmarks.repeat_timer import repeat_timer
-from benchmarks.result_file import RESULTS_FOLDER, Measurement, measured_here
+from benchmarks.result_file import Measurement, measured_here
 from operators.binary_codes import BinaryCodes
 from operators.search.hamming_flat import search_radius
 from operators.search.near_pairs import near_pairs
@@ -202,16 +202,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_near_pairs", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = benchmark_parser("bench_near_pairs", __doc__)
     parser.add_argument("--codes", type=int, default=10_000_000, help="codes of 64 bits")
     parser.add_argument("--checked", type=int, default=200_000, help="codes on which all three must agree")
     parser.add_argument("--sampled", type=int, default=256, help="codes that the comparators look for")
     parser.add_argument("--radius", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--hardware", default=hardware_name(), help="part of the name of the result file")
-    parser.add_argument("--folder", type=Path, default=RESULTS_FOLDER, help="where the result file goes")
-    parser.add_argument("--allow-dirty", action="store_true", help="measure uncommitted changes; do not commit it")
     return parser.parse_args(arguments)
 
 

@@ -22,9 +22,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from benchmarks.benchmark_options import benchmark_parser
 from benchmarks.bitquarry_command import run_bitquarry
-from benchmarks.machine_facts import hardware_name
-from benchmarks.result_file import RESULTS_FOLDER, Measurement, measured_here
+from benchmarks.result_file import Measurement, measured_here
 
 _PICTURE_SIDE = 8
 
@@ -131,15 +131,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_resume", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = benchmark_parser("bench_resume", __doc__)
     parser.add_argument("--data-dir", type=Path, default=Path("bench-data"), help="for tables and codes; removed again")
     parser.add_argument("--repeats", type=int, default=10)
-    parser.add_argument("--hardware", default=hardware_name(), help="part of the name of the result file")
-    parser.add_argument("--folder", type=Path, default=RESULTS_FOLDER, help="where the result file goes")
-    parser.add_argument(
-        "--allow-dirty", action="store_true", help="measure uncommitted changes; do not commit the result"
-    )
     return parser.parse_args(arguments)
 
 

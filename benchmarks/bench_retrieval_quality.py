@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.machine_facts import hardware_name
-from benchmarks.result_file import RESULTS_FOLDER, Measurement, measured_here
+from benchmarks.benchmark_options import benchmark_parser
+from benchmarks.result_file import Measurement, measured_here
 from pipeline.evaluation.report_page import render_report_page
 from pipeline.evaluation.retrieval_report import RetrievalReport
 from pipeline.jobs.evaluate_protocol import EvaluateProtocolSettings, MethodRun, evaluate_protocol
@@ -137,17 +137,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_retrieval_quality", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = benchmark_parser("bench_retrieval_quality", __doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--data", help="folder with the IDX files (default: where the Debian package puts them)")
     parser.add_argument("--max-queries", type=int, help="a sample of the queries, for a quick look")
     parser.add_argument("--page", type=Path, help="write the HTML page of the first seed here")
-    parser.add_argument("--hardware", default=hardware_name(), help="part of the name of the result file")
-    parser.add_argument("--folder", type=Path, default=RESULTS_FOLDER, help="where the result file goes")
-    parser.add_argument(
-        "--allow-dirty", action="store_true", help="measure uncommitted changes; do not commit the result"
-    )
     return parser.parse_args(arguments)
 
 

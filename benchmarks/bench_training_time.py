@@ -20,9 +20,9 @@ from statistics import median
 
 import torch
 
-from benchmarks.machine_facts import hardware_name
+from benchmarks.benchmark_options import benchmark_parser
 from benchmarks.method_overrides import overrides_of, parsed_overrides
-from benchmarks.result_file import RESULTS_FOLDER, Measurement, measured_here
+from benchmarks.result_file import Measurement, measured_here
 from operators.features.feature_extractor import Json
 from pipeline.evaluation.fashion_mnist import DEBIAN_FOLDER, FashionMnist
 from pipeline.model_store.feature_opening import open_features
@@ -144,16 +144,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_training_time", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = benchmark_parser("bench_training_time", __doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(TimeRun.seeds))
     parser.add_argument("--num-bits", type=int, default=TimeRun.num_bits)
     parser.add_argument("--sample-items", type=int, default=TimeRun.sample_items, help="fewer, for a quick look")
     parser.add_argument("--set", nargs="+", default=[], help="settings, as num_epochs=10 or dsh.num_epochs=8")
     parser.add_argument("--data", type=Path, default=DEBIAN_FOLDER, help="folder with the gzipped IDX files")
-    parser.add_argument("--hardware", default=hardware_name(), help="part of the name of the result file")
-    parser.add_argument("--folder", type=Path, default=RESULTS_FOLDER, help="where the result file goes")
-    parser.add_argument("--allow-dirty", action="store_true", help="measure uncommitted changes; do not commit it")
     return parser.parse_args(arguments)
 
 
