@@ -7,10 +7,14 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from operators.errors import OperatorError
+from operators.search.search_queries import SearchQueries
 from pipeline.errors import PipelineError
-from pipeline.routing.query_batcher import BatchLimits, QueryBatcher
+from pipeline.routing.query_batcher import BatchLimits, QueryBatcher, QueryTerms
+from pipeline.routing.query_router import QueryRouter
+from pipeline.routing.search_answer import SearchAnswer, cut_answer
 from pipeline.routing.search_session import SearchSession
 
 _log = logging.getLogger(__name__)
@@ -25,7 +29,7 @@ class ServedGeneration:
 
     name: str
     session: SearchSession
-    batcher: QueryBatcher
+    batcher: QueryBatcher[SearchAnswer]
     closing: ExitStack = field(repr=False)
     num_users: int = 0
     retired: bool = False
@@ -93,14 +97,8 @@ class LiveIndex:
             await _retire(served)
             await served.closed.wait()
 
-    def _batcher(self, session: SearchSession) -> QueryBatcher:
-        router = session.router
-        return QueryBatcher(
-            lambda queries, k, scope, allow_partial: router.rank(
-                queries, k=k, scope=scope, allow_partial=allow_partial
-            ),
-            self._batches,
-        )
+    def _batcher(self, session: SearchSession) -> QueryBatcher[SearchAnswer]:
+        return QueryBatcher(partial(_ask, session.router), cut_answer, self._batches)
 
     async def _replace(self, fresh: ServedGeneration) -> None:
         old, self._current = self._current, fresh
@@ -112,6 +110,12 @@ class LiveIndex:
     def _say_trouble(self, trouble: str) -> None:
         self.trouble = trouble
         _log.error("generation %s goes on, another cannot be opened: %s", self.generation, trouble)
+
+
+def _ask(router: QueryRouter, queries: SearchQueries, k: int, terms: QueryTerms) -> SearchAnswer:
+    return router.search(
+        queries, k=k, scope=terms.scope, allow_partial=terms.allow_partial, with_payload=terms.with_payload
+    )
 
 
 async def _retire(served: ServedGeneration) -> None:

@@ -6,20 +6,27 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from operators.binary_codes import BinaryCodes, concatenate
 from operators.quantization.lookup_tables import LookupTables
-from operators.ranked_neighbors import RankedNeighbors
 from operators.search.search_queries import SearchQueries
 from pipeline.errors import ServiceOverloaded
-from pipeline.routing.search_answer import RankedAnswer
-from pipeline.shard_index.search_scope import SearchScope
+from pipeline.shard_index.search_scope import EVERYTHING, SearchScope
 
-Rank = Callable[[SearchQueries, int, SearchScope, bool], RankedAnswer]
-"""(queries, k, scope, allow_partial) -> the answer to all of them; blocks."""
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryTerms:
+    """What queries must agree in to be asked together. Without `with_payload`, ids and distances are enough."""
+
+    scope: SearchScope = EVERYTHING
+    allow_partial: bool = False
+    with_payload: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,39 +47,44 @@ class _Group:
     """Queries of one group can be asked together. `k_class`: k rounded up to a power of two, so that one query for
     thousands of neighbours does not slow down those for ten."""
 
-    scope: SearchScope
-    allow_partial: bool
+    terms: QueryTerms
     k_class: int
 
 
 @dataclass(frozen=True, eq=False)
-class _Waiting:
+class _Waiting(Generic[Answer]):
     queries: SearchQueries
     k: int
-    answer: asyncio.Future[RankedAnswer]
+    answer: asyncio.Future[Answer]
 
 
-class QueryBatcher:
+class QueryBatcher(Generic[Answer]):
     """While a pass runs, queries gather; the next pass takes all of a group that wait, the oldest group first. Nobody
     waits for company: alone, a query is asked at once. For one event loop."""
 
-    def __init__(self, rank: Rank, limits: BatchLimits = DEFAULT_BATCHES) -> None:
-        self._rank = rank
+    def __init__(
+        self,
+        ask: Callable[[SearchQueries, int, QueryTerms], Answer],
+        cut: Callable[[Answer, slice, int], Answer],
+        limits: BatchLimits = DEFAULT_BATCHES,
+    ) -> None:
+        """`ask(queries, k, terms)` answers all queries of a pass, and blocks; `cut(answer, rows, k)` is the answer to
+        some of them, with fewer neighbours."""
+        self._ask = ask
+        self._cut = cut
         self._limits = limits
-        self._groups: dict[_Group, deque[_Waiting]] = {}
+        self._groups: dict[_Group, deque[_Waiting[Answer]]] = {}
         self._num_running = 0
         self._running: set[asyncio.Task[None]] = set()
         self._executor = ThreadPoolExecutor(limits.num_in_flight, thread_name_prefix="ranking")
         self.num_waiting = 0
 
-    async def rank(
-        self, queries: SearchQueries, *, k: int, scope: SearchScope, allow_partial: bool = False
-    ) -> RankedAnswer:
-        """As `QueryRouter.rank`; `seconds` is that of the pass. Raises what that raises, and `ServiceOverloaded`."""
+    async def ask(self, queries: SearchQueries, *, k: int, terms: QueryTerms) -> Answer:
+        """The answer to these queries. Raises what `ask` raised for the pass, and `ServiceOverloaded`."""
         if self.num_waiting + len(queries) > self._limits.max_waiting:
             raise ServiceOverloaded(self.num_waiting, self._limits.max_waiting)
-        waiting = _Waiting(queries, k, asyncio.get_running_loop().create_future())
-        group = _Group(scope, allow_partial, 1 << (k - 1).bit_length())
+        waiting: _Waiting[Answer] = _Waiting(queries, k, asyncio.get_running_loop().create_future())
+        group = _Group(terms, 1 << (k - 1).bit_length())
         self._groups.setdefault(group, deque()).append(waiting)
         self.num_waiting += len(queries)
         self._start()
@@ -94,10 +106,10 @@ class QueryBatcher:
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
-    def _take(self) -> tuple[_Group, list[_Waiting]]:
+    def _take(self) -> tuple[_Group, list[_Waiting[Answer]]]:
         """The oldest group's queries, as many as one pass takes; those whose caller has gone are left out."""
         group, waiting = next(iter(self._groups.items()))
-        batch: list[_Waiting] = []
+        batch: list[_Waiting[Answer]] = []
         num_queries = 0
         while waiting and (not batch or num_queries + len(waiting[0].queries) <= self._limits.max_queries):
             first = waiting.popleft()
@@ -110,20 +122,27 @@ class QueryBatcher:
             self._groups[group] = waiting
         return group, batch
 
-    async def _pass(self, group: _Group, batch: Sequence[_Waiting]) -> None:
+    async def _pass(self, group: _Group, batch: Sequence[_Waiting[Answer]]) -> None:
         queries, k = join_queries([each.queries for each in batch]), max(each.k for each in batch)
-        asked = (queries, k, group.scope, group.allow_partial)
-        ranking = asyncio.get_running_loop().run_in_executor(self._executor, self._rank, *asked)
-        await asyncio.wait([ranking])
+        asking = asyncio.get_running_loop().run_in_executor(self._executor, self._ask, queries, k, group.terms)
+        await asyncio.wait([asking])
         self._num_running -= 1
-        error = ranking.exception()
+        error = asking.exception()
         if error is None:
-            _hand_out(ranking.result(), batch)
+            self._hand_out(asking.result(), batch)
         else:
             for each in batch:
                 if not each.answer.done():
                     each.answer.set_exception(error)
         self._start()
+
+    def _hand_out(self, answer: Answer, batch: Sequence[_Waiting[Answer]]) -> None:
+        first = 0
+        for each in batch:
+            rows = slice(first, first + len(each.queries))
+            first = rows.stop
+            if not each.answer.done():
+                each.answer.set_result(self._cut(answer, rows, each.k))
 
 
 def join_queries(parts: Sequence[SearchQueries]) -> SearchQueries:
@@ -132,16 +151,3 @@ def join_queries(parts: Sequence[SearchQueries]) -> SearchQueries:
     if codes:
         return codes[0] if len(parts) == 1 else concatenate(codes)
     return LookupTables(np.concatenate([part.values for part in parts if isinstance(part, LookupTables)]))
-
-
-def _hand_out(answer: RankedAnswer, batch: Sequence[_Waiting]) -> None:
-    first = 0
-    for each in batch:
-        rows = slice(first, first + len(each.queries))
-        first = rows.stop
-        if not each.answer.done():
-            each.answer.set_result(replace(answer, ranked=_rows_of(answer.ranked, rows, each.k)))
-
-
-def _rows_of(ranked: RankedNeighbors, rows: slice, k: int) -> RankedNeighbors:
-    return RankedNeighbors(ranked.distances[rows, :k], ranked.ids[rows, :k], np.minimum(ranked.counts[rows], k))

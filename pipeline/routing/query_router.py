@@ -72,8 +72,9 @@ class QueryRouter:
         scope: SearchScope = EVERYTHING,
         allow_partial: bool = False,
         exclude_id: int | None = None,
+        with_payload: bool = True,
     ) -> SearchAnswer:
-        """The `k` nearest items of each query, of those in `scope`, with their payload; never `exclude_id`.
+        """The `k` nearest items of each query, of those in `scope`, with their payload if asked; never `exclude_id`.
 
         Raises `UsageError` and `SearchError`.
         """
@@ -84,7 +85,7 @@ class QueryRouter:
         rows = [_pairs(answer.ranked, query, exclude_id)[:k] for query in range(len(queries))]
         started = time.monotonic()
         ids = np.unique(np.array([item for row in rows for _, item in row], np.int64))
-        payload, failures = self._payload_by_id(ids, deadline)
+        payload, failures = self._payload_by_id(ids, deadline) if with_payload else ({}, {})
         failures = {**failures, **answer.failures}
         self._check_failures(failures, allow_partial)
         return SearchAnswer(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from operators.ranked_neighbors import RankedNeighbors
@@ -53,3 +53,8 @@ class SearchAnswer:
     coverage: Coverage
     failures: Mapping[str, str] = field(default_factory=dict)
     timings_seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+def cut_answer(answer: SearchAnswer, rows: slice, k: int) -> SearchAnswer:
+    """The answer to some of its queries, with at most `k` neighbours each."""
+    return replace(answer, k=k, neighbors=tuple(row[:k] for row in answer.neighbors[rows]))

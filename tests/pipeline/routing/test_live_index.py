@@ -12,10 +12,10 @@ import pytest
 
 from pipeline.errors import CorruptFile, PipelineError, StorageError
 from pipeline.routing.live_index import LiveIndex
+from pipeline.routing.query_batcher import QueryTerms
 from pipeline.routing.query_encoder import QueryEncoder
 from pipeline.routing.search_session import SearchSession
 from pipeline.shard_index.index_manifest import IndexManifest
-from pipeline.shard_index.search_scope import EVERYTHING
 from tests.pipeline.routing.port_examples import make_router, open_ports
 from tests.pipeline.shard_index.index_examples import Corpus, build_example, make_corpus, make_queries
 
@@ -71,8 +71,9 @@ def _run(folder: Path, test: Callable[[Catalog, LiveIndex], Awaitable[None]]) ->
 
 async def _ask(live: LiveIndex) -> tuple[str, set[int]]:
     async with live.using() as served:
-        answer = await served.batcher.rank(make_queries(1), k=5, scope=EVERYTHING)
-        return served.name, set(answer.ranked.row(0)[1].tolist())
+        answer = await served.batcher.ask(make_queries(1), k=5, terms=QueryTerms())
+        assert answer.generation == served.name
+        return served.name, {neighbor.id for neighbor in answer.neighbors[0]}
 
 
 def test_every_answer_comes_from_one_generation_while_the_alias_moves(folder: Path) -> None:
@@ -103,8 +104,8 @@ def test_a_generation_in_use_closes_with_its_last_query(folder: Path) -> None:
             catalog.alias = catalog.names[1]
             assert await live.refresh()
             assert (served.name, live.generation, catalog.closed) == (catalog.names[0], catalog.names[1], [])
-            answer = await served.batcher.rank(make_queries(1), k=5, scope=EVERYTHING)
-            assert set(answer.ranked.row(0)[1].tolist()) <= catalog.ids[catalog.names[0]]
+            answer = await served.batcher.ask(make_queries(1), k=5, terms=QueryTerms(with_payload=False))
+            assert {neighbor.id for neighbor in answer.neighbors[0]} <= catalog.ids[catalog.names[0]]
         assert catalog.closed == [catalog.names[0]]
 
     catalog = _run(folder, test)
