@@ -21,7 +21,8 @@ from operators.search.search_queries import SearchQueries, scan_of
 Arrays = Mapping[str, NDArray[Any]]
 
 EXACT_KINDS = ("scan", "multi_index")
-_LISTS_PER_PROBE = 16
+LISTS_PER_PROBE = 16
+"""An index by lists ("binary_ivf") looks through one in so many."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,6 +45,9 @@ class CodeSearch(Protocol):
 
     def warm_up(self) -> None:
         """Have compiled what a first question would wait for, a few seconds on a machine that has not met the width."""
+
+    def audit(self) -> str | None:
+        """What was found to be missed when it was built; None for a kind that misses nothing."""
 
 
 def build_arrays(kind: str, codes: BinaryCodes) -> dict[str, NDArray[Any]]:
@@ -84,6 +88,9 @@ class ScanSearch:
 
         warm_up(self.codes.num_bits)
 
+    def audit(self) -> str | None:
+        return None
+
 
 @dataclass(frozen=True, eq=False)
 class GpuScanSearch:
@@ -99,6 +106,9 @@ class GpuScanSearch:
 
     def warm_up(self) -> None:
         pass
+
+    def audit(self) -> str | None:
+        return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +126,9 @@ class MultiIndexSearch:
 
     def warm_up(self) -> None:
         self.index.warm_up()
+
+    def audit(self) -> str | None:
+        return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +148,9 @@ class FaissSearch:
 
     def warm_up(self) -> None:
         pass
+
+    def audit(self) -> str | None:
+        return str(self.index.audit)
 
 
 @dataclass(frozen=True)
@@ -170,7 +186,7 @@ def _ivf_arrays(codes: BinaryCodes) -> dict[str, NDArray[Any]]:
     from operators.search.faiss_index_kinds import BinaryIvf
 
     num_lists = max(1, min(4 * isqrt(len(codes)), len(np.unique(codes.packed, axis=0))))
-    kind = BinaryIvf(num_lists=num_lists, num_probes=-(-num_lists // _LISTS_PER_PROBE))
+    kind = BinaryIvf(num_lists=num_lists, num_probes=-(-num_lists // LISTS_PER_PROBE))
     return FaissBinary.build(codes, kind).to_arrays()
 
 

@@ -40,6 +40,9 @@ def build(
     expect_radius: Annotated[
         int | None, typer.Option("--expect-radius", help="Radius that queries will ask for (auto).")
     ] = None,
+    approximate: Annotated[
+        bool, typer.Option("--approximate", help="Let auto take a kind that may miss some neighbours.")
+    ] = False,
     catalog: options.Catalog = None,
     config: options.Config = None,
     as_json: options.AsJson = False,
@@ -57,7 +60,7 @@ def build(
             table_version=table_version,
             alias=alias or None,
             search_kind=kind,
-            expected=PlanRequest(k=expect_k, radius=expect_radius),
+            expected=PlanRequest(k=expect_k, radius=expect_radius, exact=not approximate),
         )
     )
     facts = {
@@ -84,7 +87,9 @@ def build(
 
 def _search_text(facts: SearchFacts) -> str:
     text = f"search kind {facts.kind}: {facts.reason}"
-    return text if facts.measured_ms is None else f"{text}; measured {facts.measured_ms:.3g} ms a query"
+    if facts.measured_ms is not None:
+        text += f"; measured {facts.measured_ms:.3g} ms a query"
+    return text if facts.audit is None else f"{text}\naudit of the first shard: {facts.audit}"
 
 
 @index_app.command()

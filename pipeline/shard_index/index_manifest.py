@@ -50,13 +50,15 @@ class ShardEntry:
 @dataclass(frozen=True, kw_only=True)
 class SearchFacts:
     """How shards are searched, by the names of `search_kinds`, and why so. Milliseconds of one query over the first
-    shard: `scan_ms` and `predicted_ms` are None where the kind was asked for by name."""
+    shard: `scan_ms` and `predicted_ms` are None where the kind was asked for by name. `audit`: what an approximate
+    kind was found to miss there."""
 
     kind: str = "scan"
     reason: str = "asked for"
     scan_ms: float | None = None
     predicted_ms: float | None = None
     measured_ms: float | None = None
+    audit: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import psutil
 
 from operators.binary_codes import BinaryCodes
 from operators.search.scan_options import ONE_THREAD
@@ -39,31 +40,39 @@ def add_structures(
     is chosen and measured. Memory: the tables of one shard. Raises `InvalidSetting`."""
     plan = None
     if request.kind == AUTO:
-        plan = plan_search(_codes(folder, shards[0], request), request.expected)
+        plan = plan_search(_codes(folder, shards[0], request), _with_memory(request.expected, len(shards)))
     kind = plan.kind if plan is not None else request.kind
-    measured_ms = None
+    facts = _facts(kind, plan)
     written = []
     for shard in shards:
         codes = _codes(folder, shard, request)
         arrays = build_arrays(kind, codes)
         if kind != "scan" and shard is shards[0]:
-            measured_ms = 1000 * _seconds_per_query(open_code_search(kind, codes, arrays), codes, request.expected)
+            search = open_code_search(kind, codes, arrays)
+            measured_ms = 1000 * _seconds_per_query(search, codes, request.expected)
+            facts = replace(facts, measured_ms=measured_ms, audit=search.audit())
         written.append(replace(shard, structure=write_structure(folder, shard.name, kind, arrays)))
-    facts = _facts(kind, plan, measured_ms)
     _log.info("search kind %s", facts)
     return facts, tuple(written)
 
 
-def _facts(kind: str, plan: SearchPlan | None, measured_ms: float | None) -> SearchFacts:
+def _with_memory(expected: PlanRequest, num_shards: int) -> PlanRequest:
+    """Half of what is free here is for all shards together, unless more is known."""
+    if expected.memory_bytes is not None:
+        return expected
+    return replace(expected, memory_bytes=psutil.virtual_memory().available // 2 // num_shards)
+
+
+def _facts(kind: str, plan: SearchPlan | None) -> SearchFacts:
     if plan is None:
-        return SearchFacts(kind=kind, measured_ms=measured_ms)
+        return SearchFacts(kind=kind)
     scan_ms = 1000 * plan.scan_seconds
     return SearchFacts(
         kind=kind,
         reason=plan.reason,
         scan_ms=scan_ms,
         predicted_ms=1000 * plan.predicted_seconds,
-        measured_ms=scan_ms if kind == "scan" else measured_ms,
+        measured_ms=scan_ms if kind == "scan" else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -84,6 +85,37 @@ def test_says_why_it_scans(
     assert (plan.kind, reason in plan.reason) == ("scan", True), plan.reason
 
 
+@pytest.mark.parametrize(
+    ("memory_bytes", "kind", "why"),
+    [(None, "binary_hnsw", "need not be exact"), (600_000, "binary_ivf", "1,024,000 bytes, 600,000 are free")],
+)
+def test_approximate_kinds_are_for_slow_scans_of_those_who_allow_them(
+    monkeypatch: pytest.MonkeyPatch, memory_bytes: int | None, kind: str, why: str
+) -> None:
+    random = BinaryCodes.from_bits(np.random.default_rng(1).random((4000, 64)) < 0.5)
+    request = PlanRequest(k=100, radius=60, memory_bytes=memory_bytes, exact=False)
+    monkeypatch.setattr(search_planner, "_SCAN_IS_QUICK", 0.0)
+    monkeypatch.setattr(search_planner, "_SCAN_IS_BEARABLE", 1e-5)
+    _slow_machine(monkeypatch, 2e-8)
+    plan = plan_search(random, request)
+    assert plan.kind == kind
+    assert why in plan.reason
+    assert plan.predicted_seconds < plan.scan_seconds * 2
+    assert plan_search(random, replace(request, exact=True)).kind == "scan"
+    _slow_machine(monkeypatch, 1e-9)
+    assert plan_search(random, request).kind == "scan"
+
+
+def test_without_faiss_it_stays_exact_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = BinaryCodes.from_bits(np.random.default_rng(1).random((4000, 64)) < 0.5)
+    monkeypatch.setattr(search_planner, "_SCAN_IS_QUICK", 0.0)
+    monkeypatch.setattr(search_planner, "_SCAN_IS_BEARABLE", 0.0)
+    monkeypatch.setattr(search_planner, "find_spec", lambda name: None)
+    _slow_machine(monkeypatch, 2e-8)
+    plan = plan_search(random, PlanRequest(radius=60, exact=False))
+    assert (plan.kind, "extra faiss" in plan.reason) == ("scan", True)
+
+
 def test_measures_this_machine() -> None:
     assert 0 < search_planner.measure_seconds_per_code(_clustered(500)) < 1
 
@@ -98,6 +130,6 @@ def test_samples_are_codes_of_the_block() -> None:
 
 
 def test_refuses_what_no_search_asks() -> None:
-    for wrong in ({"k": 0}, {"radius": -1}, {"memory_bytes": -1}):
+    for wrong in (lambda: PlanRequest(k=0), lambda: PlanRequest(radius=-1), lambda: PlanRequest(memory_bytes=-1)):
         with pytest.raises(InvalidSetting):
-            PlanRequest(**wrong)
+            wrong()

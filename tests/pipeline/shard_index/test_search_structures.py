@@ -55,6 +55,8 @@ def test_approximate_kinds_find_what_is_there(tmp_path: Path, kind: str) -> None
     answer = _searcher(tmp_path, manifest).search(CORPUS.codes, 1)
     assert (answer.distances == 0).mean() > 0.9
     assert manifest.search.kind == kind
+    assert manifest.search.audit is not None
+    assert "recall at 10" in manifest.search.audit
 
 
 def test_a_small_index_is_scanned_and_says_why(tmp_path: Path) -> None:

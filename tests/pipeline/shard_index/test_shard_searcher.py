@@ -97,6 +97,9 @@ def test_later_shards_are_asked_for_nearer_items_only(tmp_path: Path) -> None:
         def warm_up(self) -> None:
             pass
 
+        def audit(self) -> str | None:
+            return None
+
     shards = [replace(shard, search=Listening(shard.search)) for shard in searcher._shards]
     everything = search_flat(corpus.codes, corpus.ids, queries, k=2)
     assert same_answer(ShardSearcher(shards).search(queries, 2), everything)
