@@ -130,6 +130,6 @@ def test_samples_are_codes_of_the_block() -> None:
 
 
 def test_refuses_what_no_search_asks() -> None:
-    for wrong in (lambda: PlanRequest(k=0), lambda: PlanRequest(radius=-1), lambda: PlanRequest(memory_bytes=-1)):
+    for k, radius, memory_bytes in ((0, None, None), (1, -1, None), (1, None, -1)):
         with pytest.raises(InvalidSetting):
-            wrong()
+            PlanRequest(k=k, radius=radius, memory_bytes=memory_bytes)
