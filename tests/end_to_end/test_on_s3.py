@@ -85,6 +85,9 @@ def check_index(pictures: Pictures, run: WholeRun, source: str) -> None:
     assert found_by(hits) == brute_force(rows, code, k=K)
     assert hits == run.hits("--code", code.hex(), "--k", K, "--searchers", 2)
     assert run.json("evaluate", "--index", "photos")["num_queries"] == NUM_PICTURES
+    tables = ("--collection", "photos", "--name", "photos", "--kind", "multi_index")
+    assert run.json("index", "build", *tables)["search"]["kind"] == "multi_index"
+    assert run.hits("--code", code.hex(), "--k", K) == hits
     assert [row["num_rows"] for row in run.json("status")["indexes"]] == [NUM_PICTURES]
 
 
