@@ -27,6 +27,9 @@ from operators.search.scan_options import ONE_THREAD, ScanOptions
 # A tail is scanned for each query: this many codes, or this share of the indexed ones, take about as long as probing.
 _TAIL_CODES = 2**16
 _TAIL_SHARE = 1 / 32
+# Of many queries, the first few show whether probing is worth while for the others.
+_MANY_QUERIES = 16
+_FIRST_QUERIES = 4
 _NO_LIMIT = 2**62
 _BATCH_QUERIES = 256
 
@@ -194,9 +197,7 @@ class MultiIndexHash:
         busy = min(num_threads, max(1, num_queries)) / num_threads
         budget = busy * self._scan_seconds(num_queries)
         if asked.k is None and self._probing_seconds(asked.radius) > budget:
-            numbers = np.zeros((num_queries, bucket_probing.NUM_NUMBERS), np.int64)
-            numbers[:, bucket_probing.OUTCOME] = bucket_probing.TOO_COSTLY
-            return np.empty(0, np.int64), numbers
+            return np.empty(0, np.int64), _too_costly(num_queries)
         limits = ProbingLimits(
             k=asked.k or _NO_LIMIT,
             radius=asked.radius,
@@ -205,7 +206,14 @@ class MultiIndexHash:
             probe_seconds=self.costs.probe,
             candidate_seconds=self.costs.candidate,
         )
-        return self._probe_batches(asked, limits)
+        if num_queries < _MANY_QUERIES:
+            return self._probe_batches(asked, limits)
+        keys, numbers = self._probe_batches(replace(asked, queries=asked.queries[:_FIRST_QUERIES]), limits)
+        others = asked.queries[_FIRST_QUERIES:]
+        if np.all(numbers[:, bucket_probing.OUTCOME] == bucket_probing.TOO_COSTLY):
+            return keys, np.concatenate([numbers, _too_costly(len(others))])
+        other_keys, other_numbers = self._probe_batches(replace(asked, queries=others), limits)
+        return np.concatenate([keys, other_keys]), np.concatenate([numbers, other_numbers])
 
     def _probe_batches(self, asked: _Asked, limits: ProbingLimits) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """What `probe_queries` gives, in batches between which a search can be cancelled."""
@@ -246,6 +254,13 @@ class MultiIndexHash:
         if asked.ids.dtype != np.int64 or asked.ids.shape != (num_codes,):
             raise ShapeMismatch("ids", f"{asked.ids.dtype} {asked.ids.shape}", f"int64 ({num_codes},)")
         asked.options.check_rows(num_codes)
+
+
+def _too_costly(num_queries: int) -> NDArray[np.int64]:
+    """Numbers of queries that were not probed."""
+    numbers = np.zeros((num_queries, bucket_probing.NUM_NUMBERS), np.int64)
+    numbers[:, bucket_probing.OUTCOME] = bucket_probing.TOO_COSTLY
+    return numbers
 
 
 def _rows_from(allowed: AllowedRows | None, first: int) -> AllowedRows | None:

@@ -286,3 +286,30 @@ def test_refuses_bad_arguments_by_name() -> None:
         index.radius(codes, ids.astype(np.int32), radius=1)
     with pytest.raises(ShapeMismatch, match="allowed rows: got of 3 rows, expected of 20 codes"):
         index.nearest(codes, ids, k=1, options=ScanOptions(allowed=AllowedRows.from_mask(np.ones(3, bool))))
+
+
+def test_of_many_queries_the_first_few_show_that_a_scan_is_cheaper() -> None:
+    rng = np.random.default_rng(5)
+    codes = BinaryCodes.from_bits(rng.random((400, 64)) < 0.5)
+    ids, queries = ascending_ids(rng, 400), codes[slice(0, 40)]
+    dear = ProbingCosts(probe=1e-7, candidate=1e-7, scanned_word=2e-8, shared_word=2e-8)
+    answer = MultiIndexHash.build(codes, costs=dear).probe_nearest(queries, ids, k=50)
+    assert answer.scanned.all()
+    assert (answer.num_probes[:4] > 0).all()
+    assert (answer.num_probes[4:] == 0).all()
+    assert same_answer(answer.neighbors, search_flat(codes, ids, queries, k=50))
+
+
+@pytest.mark.parametrize("num_queries", [15, 16, 40])
+def test_many_queries_are_answered_as_few_are(num_queries: int) -> None:
+    """Some probed, some scanned for: the first few decide for others only where all of them cost too much."""
+    rng = np.random.default_rng(6)
+    near, far = clustered(rng, 300, 64), BinaryCodes.from_bits(rng.random((40, 64)) < 0.5)
+    ids = ascending_ids(rng, 300)
+    rows = np.arange(num_queries)
+    mixed = BinaryCodes(np.where((rows % 5 == 0)[:, None], far.packed[rows], near.packed[rows]), 64)
+    index = MultiIndexHash.build(near, costs=ProbingCosts(scanned_word=5e-8, shared_word=5e-8))
+    answer = index.probe_nearest(mixed, ids, k=2)
+    assert answer.scanned.any()
+    assert not answer.scanned.all()
+    assert same_answer(answer.neighbors, search_flat(near, ids, mixed, k=2))
