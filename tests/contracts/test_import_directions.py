@@ -15,6 +15,7 @@ BREAKING = [
     ("operators/metrics/violation.py", "import pipeline.records"),
     ("pipeline/encoding/violation.py", "import pipeline.shard_index"),
     ("pipeline/routing/violation.py", "import ray"),
+    ("pipeline/actors/violation.py", "import fastapi"),
     ("pipeline/sources/violation.py", "import pipeline.jobs"),
 ]
 

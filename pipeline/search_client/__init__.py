@@ -1,0 +1,1 @@
+"""A client of the search service. It knows HTTP and nothing of the rest of the project."""
