@@ -13,8 +13,9 @@ from operators.binary_codes import BinaryCodes
 from operators.search.faiss_extra import load_faiss
 from operators.search.near_pairs import check_radius, near_pairs
 from operators.search.pair_order import PairArrays, sort_pairs
-from pipeline.errors import PipelineError, UsageError
+from pipeline.errors import PipelineError
 from pipeline.jobs.bench_scan import random_codes
+from pipeline.jobs.bench_sizes import check_sizes
 from pipeline.jobs.compared_rates import compared_rates
 
 _DUPLICATE_SHARE = 0.2
@@ -38,11 +39,13 @@ class BenchJoinSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.num_bits % 8 or not 8 <= self.num_bits <= 4096:
-            raise UsageError(f"num_bits = {self.num_bits}: expected a multiple of 8 from 8 to 4096")
-        for name in ("num_codes", "num_sampled", "num_threads", "num_repeats"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} = {getattr(self, name)}: expected at least 1")
+        check_sizes(
+            self.num_bits,
+            num_codes=self.num_codes,
+            num_sampled=self.num_sampled,
+            num_threads=self.num_threads,
+            num_repeats=self.num_repeats,
+        )
         check_radius(self.radius, self.num_bits)
 
 

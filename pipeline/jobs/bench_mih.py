@@ -14,7 +14,8 @@ from operators.search.block_scan import rank_nearest
 from operators.search.hamming_flat import HammingScan, check_radius, rank_within
 from operators.search.multi_index_hash import MultiIndexHash, ProbedNeighbors
 from operators.search.scan_options import ScanOptions
-from pipeline.errors import PipelineError, UsageError
+from pipeline.errors import PipelineError
+from pipeline.jobs.bench_sizes import check_sizes
 from pipeline.jobs.compared_rates import compared_rates
 from pipeline.sample_corpus.clustered_codes import clustered_codes, near_codes
 
@@ -34,11 +35,14 @@ class BenchMihSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.num_bits % 8 or not 8 <= self.num_bits <= 4096:
-            raise UsageError(f"num_bits = {self.num_bits}: expected a multiple of 8 from 8 to 4096")
-        for name in ("num_codes", "num_queries", "k", "num_threads", "num_repeats"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} = {getattr(self, name)}: expected at least 1")
+        check_sizes(
+            self.num_bits,
+            num_codes=self.num_codes,
+            num_queries=self.num_queries,
+            k=self.k,
+            num_threads=self.num_threads,
+            num_repeats=self.num_repeats,
+        )
         if self.radius is not None:
             check_radius(self.radius)
 

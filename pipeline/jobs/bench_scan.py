@@ -19,6 +19,7 @@ from operators.search.faiss_extra import load_faiss
 from operators.search.hamming_flat import HammingScan
 from operators.search.scan_options import ScanOptions
 from pipeline.errors import PipelineError, UsageError
+from pipeline.jobs.bench_sizes import check_sizes
 from pipeline.jobs.compared_rates import compared_rates
 
 _CODE_BLOCK_BYTES = 2**27
@@ -39,11 +40,14 @@ class BenchScanSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.num_bits % 8 or not 8 <= self.num_bits <= 4096:
-            raise UsageError(f"num_bits = {self.num_bits}: expected a multiple of 8 from 8 to 4096")
-        for name in ("num_codes", "num_queries", "k", "num_threads", "num_repeats"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} = {getattr(self, name)}: expected at least 1")
+        check_sizes(
+            self.num_bits,
+            num_codes=self.num_codes,
+            num_queries=self.num_queries,
+            k=self.k,
+            num_threads=self.num_threads,
+            num_repeats=self.num_repeats,
+        )
         if self.k > self.num_codes:
             raise UsageError(f"k = {self.k}: expected at most num_codes = {self.num_codes}")
 

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import pairwise
@@ -126,8 +126,10 @@ def build_generation(store: ObjectStore, plan: BuildPlan, tables: Iterable[pa.Ta
 
 
 def _structure_request(plan: BuildPlan) -> StructureRequest:
-    kind = "scan" if plan.code_kind != "binary" and plan.search_kind == AUTO else plan.search_kind
-    return StructureRequest(kind=kind, num_bits=plan.num_bits, expected=plan.expected)
+    request = StructureRequest(kind=plan.search_kind, num_bits=plan.num_bits, expected=plan.expected)
+    if plan.code_kind == "binary" or plan.search_kind != AUTO:
+        return request
+    return replace(request, kind="scan", reason="quantized codes are compared by lookup tables, which only a scan does")
 
 
 def _working_folder(home: str, cleanup: ExitStack) -> Path:

@@ -26,11 +26,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class StructureRequest:
-    """`kind` of `search_kinds` or `AUTO`, which looks at what searches are `expected` to be like."""
+    """`kind` of `search_kinds` or `AUTO`, which looks at what searches are `expected` to be like. `reason` for a kind
+    that is named."""
 
     kind: str
     num_bits: int
     expected: PlanRequest
+    reason: str = "asked for"
 
 
 def add_structures(
@@ -42,7 +44,7 @@ def add_structures(
     if request.kind == AUTO:
         plan = plan_search(_codes(folder, shards[0], request), _with_memory(request.expected, len(shards)))
     kind = plan.kind if plan is not None else request.kind
-    facts = _facts(kind, plan)
+    facts = _facts(request, plan)
     written = []
     for shard in shards:
         codes = _codes(folder, shard, request)
@@ -63,16 +65,16 @@ def _with_memory(expected: PlanRequest, num_shards: int) -> PlanRequest:
     return replace(expected, memory_bytes=psutil.virtual_memory().available // 2 // num_shards)
 
 
-def _facts(kind: str, plan: SearchPlan | None) -> SearchFacts:
+def _facts(request: StructureRequest, plan: SearchPlan | None) -> SearchFacts:
     if plan is None:
-        return SearchFacts(kind=kind)
+        return SearchFacts(kind=request.kind, reason=request.reason)
     scan_ms = 1000 * plan.scan_seconds
     return SearchFacts(
-        kind=kind,
+        kind=plan.kind,
         reason=plan.reason,
         scan_ms=scan_ms,
         predicted_ms=1000 * plan.predicted_seconds,
-        measured_ms=scan_ms if kind == "scan" else None,
+        measured_ms=scan_ms if plan.kind == "scan" else None,
     )
 
 

@@ -76,6 +76,14 @@ def test_auto_builds_tables_where_they_pay(tmp_path: Path, monkeypatch: pytest.M
     assert all(len(shard.structure) == 6 for shard in manifest.shards)
 
 
+def test_the_reason_for_a_scan_is_the_true_one(tmp_path: Path) -> None:
+    asked = _build(tmp_path / "asked", "scan").search
+    plan = replace(plan_for(str(tmp_path / "sums"), CORPUS), search_kind="auto", code_kind="quantized")
+    only = build_generation(open_store(str(tmp_path / "sums")), plan, CORPUS.tables(20)).search
+    assert (asked.kind, asked.reason) == ("scan", "asked for")
+    assert (only.kind, only.reason[:35]) == ("scan", "quantized codes are compared by loo")
+
+
 def test_a_damaged_table_is_refused_before_it_is_read(tmp_path: Path) -> None:
     manifest = _build(tmp_path, "multi_index")
     table = manifest.shards[1].structure[2]
