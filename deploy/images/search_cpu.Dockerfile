@@ -20,7 +20,7 @@ COPY --chown=bitquarry requirements.lock pyproject.toml README.md LICENSE src/
 COPY --chown=bitquarry operators/ src/operators/
 COPY --chown=bitquarry pipeline/ src/pipeline/
 RUN pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} \
-        --constraint src/requirements.lock './src[cluster,faiss]' \
+        --constraint src/requirements.lock './src[cluster,faiss,serve]' \
     && pip check \
     && rm -r src
 
