@@ -4,6 +4,7 @@
     ├── UsageError                    2  the command or settings are wrong
     │   ├── SettingsError                a settings file cannot be read or has a wrong value
     │   ├── UnknownName                  no model, collection, index, protocol … of that name
+    │   ├── UnknownItem                  an index holds no item of that id or key
     │   └── MissingExtra                 an optional library is not installed
     ├── SourceError                   1  a source cannot be listed
     │   ├── SourceNotFound            2  no such folder, bucket, table or file
@@ -55,6 +56,10 @@ class UnknownName(UsageError):
     def __str__(self) -> str:
         known = f"known: {', '.join(self.known)}" if self.known else "there is none yet"
         return f"no {self.kind} named {self.name!r}; {known}"
+
+
+class UnknownItem(UsageError):
+    pass
 
 
 class SourceError(PipelineError):

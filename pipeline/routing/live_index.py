@@ -11,7 +11,7 @@ from functools import partial
 
 from operators.errors import OperatorError
 from operators.search.search_queries import SearchQueries
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, SearchError
 from pipeline.routing.query_batcher import BatchLimits, QueryBatcher, QueryTerms
 from pipeline.routing.query_router import QueryRouter
 from pipeline.routing.search_answer import SearchAnswer, cut_answer
@@ -60,11 +60,11 @@ class LiveIndex:
 
     @asynccontextmanager
     async def using(self) -> AsyncIterator[ServedGeneration]:
-        """The generation for one query, which stays open until the block ends. Raises `PipelineError` while there is
+        """The generation for one query, which stays open until the block ends. Raises `SearchError` while there is
         none."""
         served = self._current
         if served is None:
-            raise PipelineError(f"no generation is open: {self.trouble}")
+            raise SearchError(f"no generation is open: {self.trouble}")
         served.num_users += 1
         try:
             yield served

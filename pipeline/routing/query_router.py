@@ -15,7 +15,7 @@ from operators.binary_codes import BinaryCodes
 from operators.ranked_neighbors import RankedNeighbors
 from operators.search.merge_ranked import merge_ranked
 from operators.search.search_queries import SearchQueries
-from pipeline.errors import SearchError, UsageError
+from pipeline.errors import SearchError, UnknownItem, UsageError
 from pipeline.records import Coverage
 from pipeline.routing.fan_out import Deadline, gather
 from pipeline.routing.query_checks import check_item_id, check_k, check_queries, check_scope
@@ -109,24 +109,24 @@ class QueryRouter:
         return pa.concat_tables([table for _, table in parts]).take(pa.array(order[places]))
 
     def code_of(self, item_id: int) -> BinaryCodes:
-        """The code of an indexed item. Raises `UsageError` for an unknown id, `SearchError`."""
+        """The code of an indexed item. Raises `UnknownItem`, `UsageError` for what is no id, `SearchError`."""
         ids = np.array([check_item_id(item_id)], np.int64)
         (owner,) = self._rows_by_owner(ids)
         try:
             gathered = gather({owner: self._searchers[owner].codes_of(ids)}, Deadline.after(self._deadline_seconds))
         except UsageError:  # the searcher's own words name shards, which a caller did not ask about
-            raise UsageError(f"index {self.manifest.index} holds no item with id {item_id}") from None
+            raise UnknownItem(f"index {self.manifest.index} holds no item with id {item_id}") from None
         self._check_failures(self._by_shard(gathered.failures), allow_partial=False)
         return gathered.replies[owner]
 
     def id_of_key(self, key: str) -> int:
-        """The id of the item with this key. Raises `UsageError` when there is none or several, `SearchError`."""
+        """The id of the item with this key. Raises `UnknownItem`, `UsageError` for several items, `SearchError`."""
         futures = {name: searcher.ids_of_key(key) for name, searcher in self._searchers.items()}
         gathered = gather(futures, Deadline.after(self._deadline_seconds))
         self._check_failures(self._by_shard(gathered.failures), allow_partial=False)
         ids = sorted(item for found in gathered.replies.values() for item in found)
         if not ids:
-            raise UsageError(f"index {self.manifest.index} holds no item with key {key!r}")
+            raise UnknownItem(f"index {self.manifest.index} holds no item with key {key!r}")
         if len(ids) > 1:
             named = ", ".join(map(str, ids[:5]))
             raise UsageError(f"{len(ids)} items of index {self.manifest.index} have key {key!r}; ask by id: {named}")
@@ -174,7 +174,7 @@ class QueryRouter:
         """Places in `ids` of the items that each searcher holds, by the id ranges of the shards."""
         shards = np.searchsorted(self._last_ids, ids)
         if len(ids) and shards.max() == len(self._last_ids):
-            raise UsageError(f"index {self.manifest.index} holds no item with id {ids[np.argmax(shards)]}")
+            raise UnknownItem(f"index {self.manifest.index} holds no item with id {ids[np.argmax(shards)]}")
         owners = np.array([self._owner[shard.name] for shard in self.manifest.shards])[shards]
         return {str(owner): np.flatnonzero(owners == owner) for owner in np.unique(owners)}
 

@@ -14,6 +14,7 @@ from pipeline.errors import (
     SearchError,
     ServiceOverloaded,
     StorageError,
+    UnknownItem,
     UnknownName,
     UsageError,
 )
@@ -23,6 +24,7 @@ MEDIA_TYPE = "application/problem+json"
 # The first that fits counts: subclasses stand before their bases.
 _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (UnknownName, HTTPStatus.NOT_FOUND),
+    (UnknownItem, HTTPStatus.NOT_FOUND),
     (UsageError, HTTPStatus.BAD_REQUEST),
     (ConflictError, HTTPStatus.CONFLICT),
     (ServiceOverloaded, HTTPStatus.SERVICE_UNAVAILABLE),

@@ -1,0 +1,158 @@
+"""`SearchService`: what callers can ask, with every index that is served; it knows nothing of HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+import numpy as np
+
+from operators.binary_codes import BinaryCodes
+from pipeline.errors import PipelineError, UsageError
+from pipeline.routing.query_checks import MAX_K
+from pipeline.routing.search_session import SearchSession
+from pipeline.search_api.answer_json import (
+    JsonObject,
+    answer_facts,
+    code_json,
+    hits_json,
+    item_json,
+    milliseconds,
+    ties_json,
+)
+from pipeline.search_api.index_changes import IndexChanges
+from pipeline.search_api.prepared_query import PreparedQuery, QueryPreparer
+from pipeline.search_api.problems import problem_of
+from pipeline.search_api.query_request import BatchRequest, CompareRequest, EncodeRequest, QueryRequest
+from pipeline.search_api.query_terms import check_limit, decode_base64
+from pipeline.search_api.ranked_queries import rank_queries
+from pipeline.search_api.served_index import ServedIndex, served_named
+from pipeline.search_api.service_limits import DEFAULT_LIMITS, ServiceLimits
+
+# `rank_queries` asks for so many more.
+_EXTRA = 2
+
+
+class SearchService:
+    """Answers are JSON objects. Every call raises `PipelineError` or `OperatorError` for what it cannot do. For one
+    event loop. `changes` None: nobody may change an index through this service."""
+
+    def __init__(
+        self,
+        indexes: Mapping[str, ServedIndex],
+        changes: IndexChanges | None = None,
+        limits: ServiceLimits = DEFAULT_LIMITS,
+    ) -> None:
+        if limits.max_k > MAX_K - _EXTRA:
+            raise UsageError(f"max_k = {limits.max_k}: expected at most {MAX_K - _EXTRA:,}")
+        self.indexes = dict(indexes)
+        self.changes = changes
+        self.limits = limits
+        self._preparer = QueryPreparer(limits)
+
+    def served(self, name: str) -> ServedIndex:
+        """Raises `UnknownName`."""
+        return served_named(self.indexes, name)
+
+    async def query(self, name: str, asked: QueryRequest, image: bytes | None = None) -> JsonObject:
+        """The hits of one query; `image` stands for the field `image_b64`."""
+        started = time.perf_counter()
+        check_limit("k", asked.k, self.limits.max_k)
+        async with self.served(name).live.using() as generation:
+            if image is None:
+                prepared = await self._preparer.prepare(generation.session, asked)
+            else:
+                prepared = await self._preparer.prepare_image(generation.session, image)
+            ranked = await rank_queries(generation.batcher, [prepared], asked, self.limits.max_k)
+        answer = answer_facts(ranked.answer, asked.k)
+        answer["ties"] = ties_json(ranked.hits[0], asked.ties, answer["degraded"])
+        answer["query_code"] = prepared.code_hex
+        answer["hits"] = hits_json(ranked.hits[0], asked.with_payload)
+        seconds = {**prepared.seconds, **ranked.answer.timings_seconds, "total": time.perf_counter() - started}
+        answer["timing_ms"] = milliseconds(seconds)
+        return answer
+
+    async def query_batch(self, name: str, asked: BatchRequest) -> JsonObject:
+        """Hits of each query, or what is wrong with it. Raises `UsageError` when all are wrong."""
+        started = time.perf_counter()
+        check_limit("k", asked.k, self.limits.max_k)
+        async with self.served(name).live.using() as generation:
+            prepared = await self._preparer.prepare_all(generation.session, asked.queries)
+            good = [each for each in prepared if isinstance(each, PreparedQuery)]
+            if not good:
+                raise UsageError(f"none of the {len(prepared)} queries can be asked; the first: {prepared[0]}")
+            ranked = await rank_queries(generation.batcher, good, asked, self.limits.max_k)
+        answer = answer_facts(ranked.answer, asked.k)
+        hits = iter(ranked.hits)
+        results: list[JsonObject] = []
+        for each in prepared:
+            if isinstance(each, PipelineError):
+                results.append({"error": _error_json(each)})
+                continue
+            found = next(hits)
+            ties = ties_json(found, asked.ties, answer["degraded"])
+            results.append({"query_code": each.code_hex, "ties": ties, "hits": hits_json(found, asked.with_payload)})
+        answer["results"] = results
+        answer["timing_ms"] = milliseconds({**ranked.answer.timings_seconds, "total": time.perf_counter() - started})
+        return answer
+
+    async def encode(self, asked: EncodeRequest) -> JsonObject:
+        """The code of each picture, or what is wrong with it."""
+        check_limit("images_b64", len(asked.images_b64), self.limits.max_batch)
+        images = [decode_base64(text, f"images_b64.{row}") for row, text in enumerate(asked.images_b64)]
+        async with self.served(asked.index).live.using() as generation:
+            manifest = generation.session.manifest
+            encoded = await self._preparer.encode_all(generation.session, images)
+        if not isinstance(encoded.queries, BinaryCodes):
+            raise UsageError(f"codes of index {asked.index} are quantized; its pictures are searched without a code")
+        codes: list[JsonObject] = [{"error": encoded.rejects.get(row, "")} for row in range(len(images))]
+        for place, row in enumerate(encoded.rows):
+            codes[row] = code_json(encoded.queries[slice(place, place + 1)])
+        return {"index": asked.index, "model_id": manifest.model_id, "num_bits": manifest.num_bits, "codes": codes}
+
+    async def compare(self, asked: CompareRequest) -> JsonObject:
+        """How two codes differ. Bit 0 is the most significant bit of the first byte."""
+        async with self.served(asked.index).live.using() as generation:
+            session = generation.session
+            a = await self._preparer.prepare(session, asked.a)
+            b = await self._preparer.prepare(session, asked.b)
+        if a.code_hex is None or b.code_hex is None:
+            raise UsageError(f"codes of index {asked.index} are quantized; compare items or codes, not pictures")
+        bits = session.manifest.num_bits
+        left, right = BinaryCodes.from_hex(a.code_hex, bits), BinaryCodes.from_hex(b.code_hex, bits)
+        differing = np.flatnonzero(left.to_bits()[0] != right.to_bits()[0]).tolist()
+        return {
+            "index": asked.index,
+            "generation": session.manifest.generation,
+            "num_bits": bits,
+            "a": {"code": a.code_hex},
+            "b": {"code": b.code_hex},
+            "distance": len(differing),
+            "differing_bits": differing,
+        }
+
+    async def item(self, name: str, item_id: int) -> JsonObject:
+        """One indexed item. Raises `UnknownItem`."""
+        async with self.served(name).live.using() as generation:
+            return await self._preparer.look_up(_item, generation.session, item_id)
+
+    async def refresh(self) -> None:
+        """Follow every alias. An index that cannot be refreshed says so in its status."""
+        await asyncio.gather(*(served.refresh() for served in self.indexes.values()))
+
+    async def close(self) -> None:
+        """Answer what is asked already, then close every index."""
+        await asyncio.gather(*(served.close() for served in self.indexes.values()))
+        self._preparer.close()
+
+
+def _item(session: SearchSession, item_id: int) -> JsonObject:
+    code = session.router.code_of(item_id)
+    (columns,) = session.router.payload_of(np.array([item_id], np.int64)).to_pylist()
+    return item_json(session.manifest, item_id, code, columns)
+
+
+def _error_json(error: PipelineError) -> JsonObject:
+    problem = problem_of(error)
+    return {"status": int(problem.status), "detail": problem.detail}

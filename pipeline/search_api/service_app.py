@@ -1,0 +1,93 @@
+"""`make_app`: the HTTP service over a `SearchService`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from pipeline.search_api.api_keys import ApiKeys
+from pipeline.search_api.bearer_gate import BearerGate
+from pipeline.search_api.code_routes import code_router
+from pipeline.search_api.health_routes import health_router
+from pipeline.search_api.host_gate import HostGate
+from pipeline.search_api.index_routes import index_router
+from pipeline.search_api.openapi_document import document
+from pipeline.search_api.problem_response import answer_errors
+from pipeline.search_api.query_counting import QueryCounting
+from pipeline.search_api.query_routes import query_router
+from pipeline.search_api.request_body import RequestBodies
+from pipeline.search_api.request_record import RequestRecord
+from pipeline.search_api.search_service import SearchService
+from pipeline.search_api.service_metrics import ServiceMetrics
+
+_log = logging.getLogger(__name__)
+_DESCRIPTION = (
+    "Exact search of pictures by compact binary codes. Distances count differing bits; ties go by ascending id."
+)
+
+
+def make_app(
+    service: SearchService, *, keys: ApiKeys | None, metrics: ServiceMetrics, refresh_seconds: float = 1.0
+) -> FastAPI:
+    """The application. While it runs, every index is refreshed each `refresh_seconds`; at its end all are closed.
+
+    `keys` None asks nobody for a key: only for a service on loopback, which then refuses other host names.
+    """
+    app = FastAPI(
+        title="Bitquarry",
+        version=version("bitquarry"),
+        description=_DESCRIPTION,
+        lifespan=lambda _: _following(service, metrics, refresh_seconds),
+        # Both pages load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+    )
+    limits = service.limits
+    bodies = RequestBodies(limits.max_body_bytes, limits.max_bodies_bytes)
+    app.include_router(query_router(service, bodies, QueryCounting(metrics, service.indexes)))
+    app.include_router(code_router(service, bodies))
+    app.include_router(index_router(service))
+    app.include_router(health_router(service, metrics))
+    answer_errors(app)
+    # The one added last is outermost.
+    if keys is None:
+        app.add_middleware(HostGate)
+    else:
+        app.add_middleware(BearerGate, keys=keys)
+    app.add_middleware(RequestRecord, metrics=metrics, request_seconds=limits.request_seconds)
+    app.openapi = partial(document, app, with_keys=keys is not None)  # type: ignore[method-assign]
+    return app
+
+
+@asynccontextmanager
+async def _following(service: SearchService, metrics: ServiceMetrics, refresh_seconds: float) -> AsyncIterator[None]:
+    await _refresh(service, metrics)
+    following = asyncio.create_task(_follow(service, metrics, refresh_seconds))
+    try:
+        yield
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
+        await service.close()
+
+
+async def _follow(service: SearchService, metrics: ServiceMetrics, refresh_seconds: float) -> None:
+    while True:
+        await asyncio.sleep(refresh_seconds)
+        await _refresh(service, metrics)
+
+
+async def _refresh(service: SearchService, metrics: ServiceMetrics) -> None:
+    """An index that fails in an unforeseen way is named in the log and tried again; the others go on."""
+    served = list(service.indexes.values())
+    results = await asyncio.gather(*(each.refresh() for each in served), return_exceptions=True)
+    for each, result in zip(served, results, strict=True):
+        if isinstance(result, Exception):
+            _log.error("index %s cannot be refreshed", each.name, exc_info=result)
+        metrics.observe_index(each.status())
