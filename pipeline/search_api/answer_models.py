@@ -139,6 +139,40 @@ class IndexFacts(_Answer):
     reasons: list[str]
 
 
+class IndexDetails(IndexFacts):
+    """`columns`: name -> type, of the payload. `generations`: oldest first. `aliases`: name -> generation."""
+
+    columns: dict[str, str]
+    generations: list[str]
+    aliases: dict[str, str]
+
+
+class DeleteAnswer(_Answer):
+    """`generation` lacks the items, and answers now. `not_found`: ids and keys that named none."""
+
+    index: str
+    generation: str
+    num_deleted: int
+    not_found: list[str]
+
+
+class AliasAnswer(_Answer):
+    """Where the alias points now."""
+
+    index: str
+    alias: str
+    generation: str
+
+
+class ClipResult(BaseModel):
+    """One result as clip-retrieval's clients read it: `similarity` = 1 - distance / num_bits."""
+
+    id: int
+    similarity: float
+    url: str = ""
+    caption: str | None = None
+
+
 class IndexList(_Answer):
     """Every served index."""
 

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from pipeline.errors import UsageError
 
@@ -31,10 +31,17 @@ class KeyEntry:
     def __post_init__(self) -> None:
         if not 1 <= len(self.name) <= _NAME_CHARACTERS or not self.name.isprintable():
             raise UsageError(f"key name {self.name!r}: expected 1 to {_NAME_CHARACTERS} printable characters")
-        if self.right not in get_args(Right):
-            raise UsageError(f"key {self.name}: right {self.right!r}: expected one of {', '.join(get_args(Right))}")
+        checked_right(self.right)
         if len(self.sha256) != 64 or not set(self.sha256) <= set("0123456789abcdef"):
             raise UsageError(f"key {self.name}: expected a sha256 of 64 hexadecimal digits; make the key anew")
+
+
+def checked_right(text: str) -> Right:
+    """The right of that name. Raises `UsageError` for others."""
+    for right in get_args(Right):
+        if text == right:
+            return cast("Right", right)
+    raise UsageError(f"right {text!r}: expected one of {', '.join(get_args(Right))}")
 
 
 class ApiKeys:
@@ -45,6 +52,10 @@ class ApiKeys:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    @property
+    def entries(self) -> tuple[KeyEntry, ...]:
+        return self._entries
 
     @classmethod
     def read(cls, path: Path) -> ApiKeys:

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from pipeline.errors import UsageError
-from pipeline.search_api.answer_models import IndexFacts, IndexList, ItemAnswer
+from pipeline.search_api.answer_models import IndexDetails, IndexList, ItemAnswer
 from pipeline.search_api.openapi_document import answers
 from pipeline.search_api.query_request import parse_item_id
 from pipeline.search_api.query_routes import json_response
@@ -24,10 +24,10 @@ def index_router(service: SearchService) -> APIRouter:
         """Every served index and its state."""
         return json_response({"indexes": [served.status().to_json() for served in service.indexes.values()]})
 
-    @router.get("/{name}", responses=answers(IndexFacts, HTTPStatus.NOT_FOUND))
+    @router.get("/{name}", responses=answers(IndexDetails, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE))
     async def index(name: str) -> Response:
-        """One served index and its state."""
-        return json_response(service.served(name).status().to_json())
+        """One served index: its state, columns, generations and aliases."""
+        return json_response(await service.index_facts(name))
 
     @router.get(
         "/{name}/items/{item_id}",

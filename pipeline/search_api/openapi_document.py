@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -11,18 +11,9 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from pipeline.search_api import query_request
 from pipeline.search_api.problems import MEDIA_TYPE
 
 _REF = "#/components/schemas/{model}"
-_REQUESTS: tuple[type[BaseModel], ...] = (
-    query_request.QueryRequest,
-    query_request.BatchRequest,
-    query_request.EncodeRequest,
-    query_request.CompareRequest,
-    query_request.DeleteRequest,
-    query_request.AliasRequest,
-)
 _PROBLEM_SCHEMA = {
     "type": "object",
     "title": "Problem",
@@ -49,12 +40,12 @@ _WITH_BODY = (
 Responses = dict[int | str, dict[str, Any]]
 
 
-def answers(model: type[BaseModel], *refusals: HTTPStatus) -> Responses:
+def answers(model: Any, *refusals: HTTPStatus) -> Responses:
     """A JSON answer and these refusals."""
     return {200: {"model": model}, **problems(*refusals)}
 
 
-def body_answers(model: type[BaseModel]) -> Responses:
+def body_answers(model: Any) -> Responses:
     """A JSON answer and what can be wrong with a body."""
     return answers(model, *_WITH_BODY)
 
@@ -73,7 +64,7 @@ def json_body(model: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def document(app: FastAPI, *, with_keys: bool) -> dict[str, Any]:
+def document(app: FastAPI, requests: Sequence[type[BaseModel]], *, with_keys: bool) -> dict[str, Any]:
     """OpenAPI 3.1 of all routes. Made once, then kept."""
     if app.openapi_schema is None:
         content = get_openapi(
@@ -83,11 +74,11 @@ def document(app: FastAPI, *, with_keys: bool) -> dict[str, Any]:
             description=app.description,
             routes=app.routes,
         )
-        _, requests = models_json_schema([(model, "validation") for model in _REQUESTS], ref_template=_REF)
+        _, bodies = models_json_schema([(model, "validation") for model in requests], ref_template=_REF)
         components = content.setdefault("components", {})
         components["schemas"] = {
             **components.get("schemas", {}),
-            **_definitions(requests),
+            **bodies["$defs"],
             "Problem": _PROBLEM_SCHEMA,
         }
         if with_keys:
@@ -95,7 +86,3 @@ def document(app: FastAPI, *, with_keys: bool) -> dict[str, Any]:
             content["security"] = [{"key": []}]
         app.openapi_schema = content
     return app.openapi_schema
-
-
-def _definitions(schema: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(schema["$defs"])

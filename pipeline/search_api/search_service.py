@@ -132,6 +132,20 @@ class SearchService:
             "differing_bits": differing,
         }
 
+    async def index_facts(self, name: str) -> JsonObject:
+        """The state of an index, its columns, and the generations and aliases of its catalog."""
+        served = self.served(name)
+        async with served.live.using() as generation:
+            columns = await self._preparer.look_up(_columns, generation.session)
+        generations = await self._preparer.look_up(served.catalog.generations, name)
+        aliases = await self._preparer.look_up(served.catalog.aliases, name)
+        return {
+            **served.status().to_json(),
+            "columns": columns,
+            "generations": list(generations),
+            "aliases": {alias: record.generation for alias, record in aliases.items()},
+        }
+
     async def item(self, name: str, item_id: int) -> JsonObject:
         """One indexed item. Raises `UnknownItem`."""
         async with self.served(name).live.using() as generation:
@@ -145,6 +159,12 @@ class SearchService:
         """Answer what is asked already, then close every index."""
         await asyncio.gather(*(served.close() for served in self.indexes.values()))
         self._preparer.close()
+
+
+def _columns(session: SearchSession) -> dict[str, str]:
+    """Column -> type, of those that hits carry as payload and conditions can name."""
+    table = session.router.payload_of(np.array([session.manifest.shards[0].first_id], np.int64))
+    return {column.name: str(column.type) for column in table.schema if column.name not in ("key", "uri")}
 
 
 def _item(session: SearchSession, item_id: int) -> JsonObject:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from pipeline.errors import PipelineError, UnknownName
 from pipeline.records import Coverage
 from pipeline.routing.live_index import LiveIndex
 from pipeline.routing.search_session import SearchSession
+from pipeline.shard_index.index_catalog import IndexCatalog
 from pipeline.shard_index.index_manifest import IndexManifest
 
 
@@ -59,7 +60,7 @@ DEFAULT_SETTINGS = ServedSettings()
 
 
 class ServedIndex:
-    """Index `name` as `alias` points at it, opened and followed by `live`."""
+    """Index `name` of `catalog` as `alias` points at it, opened and followed by `live`."""
 
     def __init__(
         self,
@@ -67,11 +68,14 @@ class ServedIndex:
         alias: str,
         live: LiveIndex,
         staleness: Staleness,
+        *,
+        catalog: IndexCatalog,
         settings: ServedSettings = DEFAULT_SETTINGS,
     ) -> None:
         self.name = name
         self.alias = alias
         self.live = live
+        self.catalog = catalog
         self._staleness = staleness
         self._settings = settings
         self._status = IndexStatus(index=name, alias=alias)
@@ -147,7 +151,7 @@ def _missing(coverage: Coverage) -> tuple[str, ...]:
     return (f"{coverage.ratio:.1%} of the rows answer; without shards {', '.join(coverage.failed_shards)}",)
 
 
-def served_named(indexes: dict[str, ServedIndex], name: str) -> ServedIndex:
+def served_named(indexes: Mapping[str, ServedIndex], name: str) -> ServedIndex:
     """Raises `UnknownName`."""
     if name not in indexes:
         raise UnknownName("index", name, tuple(sorted(indexes)))

@@ -13,13 +13,24 @@ from fastapi import FastAPI
 
 from pipeline.search_api.api_keys import ApiKeys
 from pipeline.search_api.bearer_gate import BearerGate
+from pipeline.search_api.change_routes import change_router
+from pipeline.search_api.clip_retrieval_routes import KnnRequest, clip_retrieval_router
 from pipeline.search_api.code_routes import code_router
+from pipeline.search_api.followed_changes import FollowedChanges
 from pipeline.search_api.health_routes import health_router
 from pipeline.search_api.host_gate import HostGate
 from pipeline.search_api.index_routes import index_router
 from pipeline.search_api.openapi_document import document
 from pipeline.search_api.problem_response import answer_errors
 from pipeline.search_api.query_counting import QueryCounting
+from pipeline.search_api.query_request import (
+    AliasRequest,
+    BatchRequest,
+    CompareRequest,
+    DeleteRequest,
+    EncodeRequest,
+    QueryRequest,
+)
 from pipeline.search_api.query_routes import query_router
 from pipeline.search_api.request_body import RequestBodies
 from pipeline.search_api.request_record import RequestRecord
@@ -30,6 +41,7 @@ _log = logging.getLogger(__name__)
 _DESCRIPTION = (
     "Exact search of pictures by compact binary codes. Distances count differing bits; ties go by ascending id."
 )
+_REQUESTS = (QueryRequest, BatchRequest, EncodeRequest, CompareRequest, DeleteRequest, AliasRequest, KnnRequest)
 
 
 def make_app(
@@ -39,20 +51,24 @@ def make_app(
 
     `keys` None asks nobody for a key: only for a service on loopback, which then refuses other host names.
     """
+    changes = FollowedChanges(service, service.changes) if service.changes is not None else None
     app = FastAPI(
         title="Bitquarry",
         version=version("bitquarry"),
         description=_DESCRIPTION,
-        lifespan=lambda _: _following(service, metrics, refresh_seconds),
+        lifespan=lambda _: _serving(service, changes, metrics, refresh_seconds),
         # Both pages load scripts from elsewhere.
         docs_url=None,
         redoc_url=None,
     )
     limits = service.limits
     bodies = RequestBodies(limits.max_body_bytes, limits.max_bodies_bytes)
-    app.include_router(query_router(service, bodies, QueryCounting(metrics, service.indexes)))
+    counting = QueryCounting(metrics, service.indexes)
+    app.include_router(query_router(service, bodies, counting))
     app.include_router(code_router(service, bodies))
     app.include_router(index_router(service))
+    app.include_router(change_router(changes, bodies))
+    app.include_router(clip_retrieval_router(service, bodies, counting))
     app.include_router(health_router(service, metrics))
     answer_errors(app)
     # The one added last is outermost.
@@ -61,12 +77,14 @@ def make_app(
     else:
         app.add_middleware(BearerGate, keys=keys)
     app.add_middleware(RequestRecord, metrics=metrics, request_seconds=limits.request_seconds)
-    app.openapi = partial(document, app, with_keys=keys is not None)  # type: ignore[method-assign]
+    app.openapi = partial(document, app, _REQUESTS, with_keys=keys is not None)  # type: ignore[method-assign]
     return app
 
 
 @asynccontextmanager
-async def _following(service: SearchService, metrics: ServiceMetrics, refresh_seconds: float) -> AsyncIterator[None]:
+async def _serving(
+    service: SearchService, changes: FollowedChanges | None, metrics: ServiceMetrics, refresh_seconds: float
+) -> AsyncIterator[None]:
     await _refresh(service, metrics)
     following = asyncio.create_task(_follow(service, metrics, refresh_seconds))
     try:
@@ -74,6 +92,8 @@ async def _following(service: SearchService, metrics: ServiceMetrics, refresh_se
     finally:
         following.cancel()
         await asyncio.wait([following])
+        if changes is not None:
+            changes.close()
         await service.close()
 
 

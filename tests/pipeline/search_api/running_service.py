@@ -121,7 +121,7 @@ def running_service(
         return open_session(catalog, indexes.manifest(index, generation), closing, ports)
 
     live = LiveIndex(lambda: indexes.resolve(index, "live").generation, open_generation)
-    served = ServedIndex(index, "live", live, lambda _: 0.0)
+    served = ServedIndex(index, "live", live, lambda _: 0.0, catalog=indexes)
     service = SearchService({index: served}, changes, limits or ServiceLimits())
     metrics = ServiceMetrics()
     with running_app(make_app(service, keys=keys, metrics=metrics, refresh_seconds=refresh_seconds)) as url:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from importlib.metadata import version
 
-from pipeline.search_api.answer_models import CompareAnswer, EncodeAnswer, IndexFacts, ItemAnswer, ReadyAnswer
+from pipeline.search_api.answer_models import CompareAnswer, EncodeAnswer, IndexDetails, ItemAnswer, ReadyAnswer
 from pipeline.search_api.problems import MEDIA_TYPE
 from tests.pipeline.jobs.search_examples import picture
 from tests.pipeline.search_api.served_pictures import INDEX, NUM_PICTURES, ServedPictures, served
@@ -27,8 +27,11 @@ def test_the_state_of_indexes(served: ServedPictures) -> None:
     every = served.running.get("/v1/indexes").json()["indexes"]
     one = served.running.get(f"/v1/indexes/{INDEX}").json()
     assert [each["index"] for each in every] == [INDEX]
-    facts = IndexFacts.model_validate({name: one[name] for name in IndexFacts.model_fields})
+    facts = IndexDetails.model_validate(one)
     assert (facts.alias, facts.num_bits, facts.coverage, facts.reasons) == ("live", 12, 1.0, [])
+    assert facts.columns["label"] == "string"
+    assert facts.aliases == {"live": facts.generation}
+    assert facts.generations == [facts.generation]
 
 
 def test_one_item(served: ServedPictures) -> None:
