@@ -52,6 +52,7 @@ class QueryRouter:
         self.manifest = manifest
         self._searchers = {searcher.name: searcher for searcher in searchers}
         self._owner = {name: searcher.name for searcher in searchers for name in searcher.shard_names}
+        self._first_ids = np.array([shard.first_id for shard in manifest.shards], np.int64)
         self._last_ids = np.array([shard.last_id for shard in manifest.shards], np.int64)
         self._deadline_seconds = deadline_seconds
 
@@ -101,23 +102,28 @@ class QueryRouter:
         )
 
     def payload_of(self, ids: NDArray[np.int64]) -> pa.Table:
-        """Payload rows of at least one id, in the order asked. Raises `UsageError` for an unknown id, `SearchError`."""
+        """Payload rows of at least one id, in the order asked. Raises `UnknownItem`, `SearchError`."""
         unique, places = np.unique(ids, return_inverse=True)
-        parts, failures = self._payload_parts(unique, Deadline.after(self._deadline_seconds))
+        tables, failures = self._payload_tables(unique, Deadline.after(self._deadline_seconds))
         self._check_failures(failures, allow_partial=False)
-        order = np.argsort(np.concatenate([rows for rows, _ in parts]))
-        return pa.concat_tables([table for _, table in parts]).take(pa.array(order[places]))
+        if not tables:
+            raise self._unknown(int(unique[0]))
+        found = pa.concat_tables(tables)
+        missing = np.setdiff1d(unique, found.column("id").to_numpy())
+        if len(missing):
+            raise self._unknown(int(missing[0]))
+        return found.sort_by("id").drop_columns("id").take(pa.array(places))
 
     def code_of(self, item_id: int) -> BinaryCodes:
         """The code of an indexed item. Raises `UnknownItem`, `UsageError` for what is no id, `SearchError`."""
         ids = np.array([check_item_id(item_id)], np.int64)
-        (owner,) = self._rows_by_owner(ids)
-        try:
-            gathered = gather({owner: self._searchers[owner].codes_of(ids)}, Deadline.after(self._deadline_seconds))
-        except UsageError:  # the searcher's own words name shards, which a caller did not ask about
-            raise UnknownItem(f"index {self.manifest.index} holds no item with id {item_id}") from None
+        futures = {name: self._searchers[name].codes_of(ids) for name in self._places_by_searcher(ids)}
+        gathered = gather(futures, Deadline.after(self._deadline_seconds))
         self._check_failures(self._by_shard(gathered.failures), allow_partial=False)
-        return gathered.replies[owner]
+        for codes in gathered.replies.values():
+            if len(codes):
+                return codes
+        raise self._unknown(item_id)
 
     def id_of_key(self, key: str) -> int:
         """The id of the item with this key. Raises `UnknownItem`, `UsageError` for several items, `SearchError`."""
@@ -140,7 +146,7 @@ class QueryRouter:
         gathered = gather(futures, failing.deadline)
         failures = self._by_shard(gathered.failures)
         self._check_failures(failures, failing.allow_partial)
-        rows_missing = sum(self.manifest.shard(name).num_rows for name in failures)
+        rows_missing = sum(self.manifest.shard(name).num_living for name in failures)
         return RankedAnswer(
             ranked=merge_ranked(list(gathered.replies.values()), k=k),
             coverage=Coverage(
@@ -155,28 +161,29 @@ class QueryRouter:
     def _payload_by_id(
         self, ids: NDArray[np.int64], deadline: Deadline
     ) -> tuple[dict[int, dict[str, Any]], dict[str, str]]:
-        parts, failures = self._payload_parts(ids, deadline)
-        by_id: dict[int, dict[str, Any]] = {}
-        for rows, table in parts:
-            by_id.update(zip(ids[rows].tolist(), table.to_pylist(), strict=True))
-        return by_id, failures
+        tables, failures = self._payload_tables(ids, deadline)
+        return {row.pop("id"): row for table in tables for row in table.to_pylist()}, failures
 
-    def _payload_parts(
-        self, ids: NDArray[np.int64], deadline: Deadline
-    ) -> tuple[list[tuple[NDArray[np.intp], pa.Table]], dict[str, str]]:
-        """(places in `ids`, their payload rows) of every searcher that answered, and failures by shard."""
-        owned = self._rows_by_owner(ids)
-        gathered = gather({name: self._searchers[name].payload(ids[rows]) for name, rows in owned.items()}, deadline)
-        parts = [(owned[name], table) for name, table in gathered.replies.items()]
-        return parts, self._by_shard(gathered.failures)
+    def _payload_tables(self, ids: NDArray[np.int64], deadline: Deadline) -> tuple[list[pa.Table], dict[str, str]]:
+        """`id` and payload rows of every searcher that answered, and failures by shard."""
+        asked = self._places_by_searcher(ids)
+        gathered = gather({name: self._searchers[name].payload(ids[rows]) for name, rows in asked.items()}, deadline)
+        return list(gathered.replies.values()), self._by_shard(gathered.failures)
 
-    def _rows_by_owner(self, ids: NDArray[np.int64]) -> dict[str, NDArray[np.intp]]:
-        """Places in `ids` of the items that each searcher holds, by the id ranges of the shards."""
-        shards = np.searchsorted(self._last_ids, ids)
-        if len(ids) and shards.max() == len(self._last_ids):
-            raise UnknownItem(f"index {self.manifest.index} holds no item with id {ids[np.argmax(shards)]}")
-        owners = np.array([self._owner[shard.name] for shard in self.manifest.shards])[shards]
-        return {str(owner): np.flatnonzero(owners == owner) for owner in np.unique(owners)}
+    def _places_by_searcher(self, ids: NDArray[np.int64]) -> dict[str, NDArray[np.intp]]:
+        """Places in `ids` of the items that each searcher may hold, by the id ranges of its shards. Ranges of delta
+        shards overlap those of others: then several are asked, and one of them has the item."""
+        order = np.argsort(ids, kind="stable")
+        starts = np.searchsorted(ids, self._first_ids, sorter=order)
+        stops = np.searchsorted(ids, self._last_ids, side="right", sorter=order)
+        places: dict[str, list[NDArray[np.intp]]] = {}
+        for number in np.flatnonzero(stops > starts).tolist():
+            owner = self._owner[self.manifest.shards[number].name]
+            places.setdefault(owner, []).append(order[starts[number] : stops[number]])
+        return {owner: np.unique(np.concatenate(parts)) for owner, parts in places.items()}
+
+    def _unknown(self, item_id: int) -> UnknownItem:
+        return UnknownItem(f"index {self.manifest.index} holds no item with id {item_id}")
 
     def _by_shard(self, failures: Mapping[str, str]) -> dict[str, str]:
         return {shard: reason for name, reason in failures.items() for shard in self._searchers[name].shard_names}

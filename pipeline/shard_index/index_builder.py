@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 import logging
-import secrets
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from itertools import pairwise
-from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from operators.binary_codes import BinaryCodes, num_code_bytes
 from operators.hashers.hasher import CodeKind
 from operators.search.search_kinds import SEARCH_KINDS
 from operators.search.search_planner import PlanRequest
-from pipeline.errors import CorruptFile, UsageError
+from pipeline.errors import UsageError
 from pipeline.object_store.object_store import ObjectStore
-from pipeline.object_store.uri_path import join_uri, scheme_of
-from pipeline.shard_index.index_manifest import (
-    MANIFEST_NAME,
-    IndexManifest,
-    ShardEntry,
-    generation_uri,
-    shard_name,
-)
+from pipeline.shard_index.generation_draft import BUILDER, draft_generation
+from pipeline.shard_index.index_manifest import IndexManifest, shard_name
 from pipeline.shard_index.index_name import check_name
 from pipeline.shard_index.search_structures import AUTO, StructureRequest, add_structures
-from pipeline.shard_index.shard_files import ShardFilesWriter
+from pipeline.shard_index.shard_rows import RowOrigin, ShardCut, write_shards
 
 _log = logging.getLogger(__name__)
 
@@ -79,11 +63,14 @@ class BuildPlan:
             )
 
     @property
-    def shard_rows(self) -> list[int]:
-        """Rows of each shard, as even as can be."""
+    def cuts(self) -> list[ShardCut]:
+        """The shards, as even as can be."""
         num_shards = min(self.num_shards, self.num_rows)
         bounds = [self.num_rows * number // num_shards for number in range(num_shards + 1)]
-        return [stop - start for start, stop in pairwise(bounds)]
+        return [
+            ShardCut(name=shard_name(number, num_shards), first_row=start, num_rows=stop - start)
+            for number, (start, stop) in enumerate(pairwise(bounds))
+        ]
 
 
 def build_generation(store: ObjectStore, plan: BuildPlan, tables: Iterable[pa.Table]) -> IndexManifest:
@@ -95,16 +82,13 @@ def build_generation(store: ObjectStore, plan: BuildPlan, tables: Iterable[pa.Ta
     """
     if plan.num_shards > plan.num_rows:
         _log.warning("index %s: %d rows make %d shards", plan.index, plan.num_rows, plan.num_rows)
-    now = datetime.now(UTC)
-    generation = f"{now:%Y%m%dT%H%M%S%f}Z-v{plan.table_version:06d}-{secrets.token_hex(2)}"
-    home = generation_uri(plan.catalog, plan.index, generation)
-    with ExitStack() as cleanup:
-        folder = _working_folder(home, cleanup)
-        plain = tuple(_write_shards(folder, plan, _checked_rows(plan, tables)))
-        search, shards = add_structures(folder, plain, _structure_request(plan))
+    origin = RowOrigin(collection=plan.collection, table_version=plan.table_version, num_bits=plan.num_bits)
+    with draft_generation(store, plan.catalog, plan.index, plan.table_version) as draft:
+        plain = tuple(write_shards(draft.folder, plan.cuts, origin, tables))
+        search, shards = add_structures(draft.folder, plain, _structure_request(plan))
         manifest = IndexManifest(
             index=plan.index,
-            generation=generation,
+            generation=draft.name,
             collection=plan.collection,
             table_version=plan.table_version,
             model_id=plan.model_id,
@@ -113,15 +97,11 @@ def build_generation(store: ObjectStore, plan: BuildPlan, tables: Iterable[pa.Ta
             code_kind=plan.code_kind,
             search=search,
             num_rows=plan.num_rows,
-            created_at=now.isoformat(),
-            builder=f"bitquarry {version('bitquarry')}",
+            created_at=draft.created_at,
+            builder=BUILDER,
             shards=shards,
         )
-        if scheme_of(home):
-            _upload(store, home, folder, shards)
-        else:
-            cleanup.pop_all()
-        store.create(join_uri(home, MANIFEST_NAME), manifest.to_bytes())
+        draft.publish(manifest)
     return manifest
 
 
@@ -130,91 +110,3 @@ def _structure_request(plan: BuildPlan) -> StructureRequest:
     if plan.code_kind == "binary" or plan.search_kind != AUTO:
         return request
     return replace(request, kind="scan", reason="quantized codes are compared by lookup tables, which only a scan does")
-
-
-def _working_folder(home: str, cleanup: ExitStack) -> Path:
-    """Local catalogs: the generation's own folder, where files lie unseen until the manifest names them."""
-    if scheme_of(home):
-        return Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="bitquarry-index-")))
-    folder = Path(home)
-    folder.mkdir(parents=True)
-    cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
-def _upload(store: ObjectStore, home: str, folder: Path, shards: Iterable[ShardEntry]) -> None:
-    for shard in shards:
-        for file in shard.files:
-            path = folder / file.name
-            store.write(join_uri(home, file.name), path.read_bytes())
-            path.unlink()
-
-
-@dataclass(frozen=True)
-class _Rows:
-    ids: NDArray[np.int64]
-    packed: NDArray[np.uint8]
-    payload: pa.Table
-
-    def __getitem__(self, rows: slice) -> _Rows:
-        return _Rows(self.ids[rows], self.packed[rows], self.payload[rows])
-
-
-def _write_shards(folder: Path, plan: BuildPlan, rows: Iterator[_Rows]) -> Iterator[ShardEntry]:
-    """Cut the stream of rows at the shard borders."""
-    waiting: _Rows | None = None
-    first_row = 0
-    sizes = plan.shard_rows
-    for number, num_rows in enumerate(sizes):
-        name = shard_name(number, len(sizes))
-        with ShardFilesWriter(
-            folder, name, first_row=first_row, num_rows=num_rows, num_code_bytes=num_code_bytes(plan.num_bits)
-        ) as writer:
-            while writer.num_missing:
-                waiting = waiting if waiting is not None else next(rows, None)
-                if waiting is None:
-                    raise _wrong_count(plan, first_row + num_rows - writer.num_missing)
-                num_taken = min(writer.num_missing, len(waiting.ids))
-                taken = waiting[slice(0, num_taken)]
-                writer.write(taken.ids, taken.packed, taken.payload)
-                waiting = waiting[slice(num_taken, None)] if num_taken < len(waiting.ids) else None
-            yield writer.finish()
-        first_row += num_rows
-    if waiting is not None or next(rows, None) is not None:
-        raise _wrong_count(plan, "more")
-
-
-def _wrong_count(plan: BuildPlan, found: int | str) -> CorruptFile:
-    wrong = f"its files hold {found} rows, its log says {plan.num_rows}"
-    return CorruptFile(f"collection {plan.collection} version {plan.table_version}", wrong, "encode it again")
-
-
-def _checked_rows(plan: BuildPlan, tables: Iterable[pa.Table]) -> Iterator[_Rows]:
-    last_id = -1
-    for table in tables:
-        if not table.num_rows:
-            continue
-        ids = table.column("id").to_numpy()
-        broken = np.flatnonzero(np.diff(ids, prepend=last_id) <= 0)
-        if len(broken):
-            named = ", ".join(str(item) for item in ids[broken[:5]])
-            wrong = f"{len(broken)} ids are repeated or out of order: {named}"
-            raise CorruptFile(
-                f"collection {plan.collection} version {plan.table_version}", wrong, "encode it into a new collection"
-            )
-        last_id = int(ids[-1])
-        codes = BinaryCodes(_packed_codes(table.column("code"), num_code_bytes(plan.num_bits)), plan.num_bits)
-        columns = [name for name in table.column_names if name not in ("id", "code")]
-        yield _Rows(ids, codes.packed, table.select(columns))
-
-
-def _packed_codes(column: pa.ChunkedArray, num_bytes: int) -> NDArray[np.uint8]:
-    parts = [np.empty((0, num_bytes), np.uint8)]
-    for chunk in column.chunks:
-        if chunk.null_count or chunk.type != pa.binary(num_bytes):
-            raise CorruptFile(
-                "column code", f"is {chunk.type} with {chunk.null_count} nulls", f"expected {num_bytes} bytes"
-            )
-        flat = np.frombuffer(chunk.buffers()[1] or b"", np.uint8)
-        parts.append(flat.reshape(-1, num_bytes)[chunk.offset : chunk.offset + len(chunk)])
-    return np.concatenate(parts)

@@ -25,8 +25,12 @@ class IndexFile:
 
 @dataclass(frozen=True, kw_only=True)
 class ShardEntry:
-    """One shard: rows `first_row` to `first_row + num_rows` of the index, ids `first_id` to `last_id` inclusive.
-    `structure`: what the kind of search keeps beside the codes."""
+    """One shard: rows `first_row` to `first_row + num_rows` of the index, ids `first_id` to `last_id` inclusive, of
+    which `num_deleted` no longer answer. `structure`: what the kind of search keeps beside the codes.
+
+    `home`: the generation in whose folder the files lie, None for its own. A delta shard was added to those of a build:
+    its ids ascend, but fall anywhere between those of other shards. `search_kind`: where it is not the generation's.
+    """
 
     name: str
     first_row: int
@@ -37,6 +41,10 @@ class ShardEntry:
     ids: IndexFile
     payload: IndexFile
     structure: tuple[IndexFile, ...] = ()
+    home: str | None = None
+    is_delta: bool = False
+    search_kind: str | None = None
+    num_deleted: int = 0
 
     @property
     def files(self) -> tuple[IndexFile, ...]:
@@ -45,6 +53,11 @@ class ShardEntry:
     @property
     def size_bytes(self) -> int:
         return sum(file.size_bytes for file in self.files)
+
+    @property
+    def num_living(self) -> int:
+        """Rows that answer."""
+        return self.num_rows - self.num_deleted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +76,11 @@ class SearchFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class IndexManifest:
-    """One immutable generation. Ids ascend from the first row of the first shard to the last row of the last."""
+    """One immutable generation of `num_rows` items that answer.
+
+    Ids ascend from the first row of the first shard to the last row of the last, but for delta shards, which come last;
+    no id is there twice. `deleted`: npy int64 `(num_deleted,)`, ascending: ids of rows that no longer answer.
+    """
 
     index: str
     generation: str
@@ -78,10 +95,13 @@ class IndexManifest:
     shards: tuple[ShardEntry, ...]
     code_kind: CodeKind = "binary"
     search: SearchFacts = SearchFacts()
+    deleted: IndexFile | None = None
+    num_deleted: int = 0
 
     @property
     def size_bytes(self) -> int:
-        return sum(shard.size_bytes for shard in self.shards)
+        files = sum(shard.size_bytes for shard in self.shards)
+        return files if self.deleted is None else files + self.deleted.size_bytes
 
     @property
     def remedy(self) -> str:
@@ -90,6 +110,14 @@ class IndexManifest:
     def shard(self, name: str) -> ShardEntry:
         """The shard of that name; `KeyError` when there is none."""
         return {shard.name: shard for shard in self.shards}[name]
+
+    def kind_of(self, shard: ShardEntry) -> str:
+        """How a shard is searched, by the names of `search_kinds`."""
+        return shard.search_kind if shard.search_kind is not None else self.search.kind
+
+    def home_of(self, shard: ShardEntry) -> str:
+        """The generation in whose folder the files of a shard lie."""
+        return shard.home if shard.home is not None else self.generation
 
     def to_bytes(self) -> bytes:
         return seal({"format_version": FORMAT_VERSION, **asdict(self)})
@@ -103,27 +131,50 @@ class IndexManifest:
         try:
             shards = tuple(_shard_of(shard) for shard in content.pop("shards"))
             search = SearchFacts(**content.pop("search", {}))
-            manifest = cls(shards=shards, search=search, **content)
+            deleted = content.pop("deleted", None)
+            deleted = IndexFile(**deleted) if deleted is not None else None
+            manifest = cls(shards=shards, search=search, deleted=deleted, **content)
         except (TypeError, KeyError) as error:
             raise CorruptFile(uri, f"fields are missing or unknown ({error})", remedy) from None
         manifest._check(uri)
         return manifest
 
     def _check(self, uri: str) -> None:
-        next_row, last_id = 0, -1
         if self.code_kind not in get_args(CodeKind):
             raise CorruptFile(uri, f"code_kind is {self.code_kind!r}", self.remedy)
+        if len({shard.name for shard in self.shards}) != len(self.shards):
+            raise CorruptFile(uri, "two shards have the same name", self.remedy)
+        next_row, last_id, seen_delta = 0, -1, False
         for shard in self.shards:
-            if shard.first_row != next_row or shard.num_rows < 1 or not last_id < shard.first_id <= shard.last_id:
+            seen_delta = seen_delta or shard.is_delta
+            follows = shard.is_delta or (not seen_delta and last_id < shard.first_id)
+            if shard.first_row != next_row or shard.num_rows < 1 or not follows or shard.first_id > shard.last_id:
                 raise CorruptFile(uri, f"rows or ids of {shard.name} do not follow the shard before", self.remedy)
             next_row, last_id = next_row + shard.num_rows, shard.last_id
-        if next_row != self.num_rows:
-            raise CorruptFile(uri, f"shards hold {next_row} rows, the index {self.num_rows}", self.remedy)
+        self._check_counts(uri)
+
+    def _check_counts(self, uri: str) -> None:
+        for shard in self.shards:
+            if not 0 <= shard.num_deleted <= shard.num_rows:
+                wrong = f"{shard.num_deleted} of the {shard.num_rows} rows of {shard.name} are deleted"
+                raise CorruptFile(uri, wrong, self.remedy)
+        num_deleted = sum(shard.num_deleted for shard in self.shards)
+        if num_deleted != self.num_deleted or (self.deleted is None) != (num_deleted == 0):
+            wrong = f"{num_deleted} rows of shards are deleted, {self.num_deleted} of the index"
+            raise CorruptFile(uri, wrong, self.remedy)
+        num_living = sum(shard.num_living for shard in self.shards)
+        if num_living != self.num_rows:
+            raise CorruptFile(uri, f"shards hold {num_living} rows, the index {self.num_rows}", self.remedy)
 
 
 def shard_name(number: int, num_shards: int) -> str:
     """`shard-00000-of-00004`"""
     return f"shard-{number:05d}-of-{num_shards:05d}"
+
+
+def delta_name(number: int) -> str:
+    """`delta-00000`, numbered through the generation that has it."""
+    return f"delta-{number:05d}"
 
 
 def generation_uri(catalog: str, index: str, generation: str) -> str:

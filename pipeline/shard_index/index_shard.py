@@ -67,7 +67,8 @@ def open_shard(manifest: IndexManifest, shard_name: str, fetcher: ShardFetcher, 
     """Fetch if need be, verify sha256, map. Raises `CorruptFile` naming file and remedy, `StorageError`, and
     `InvalidSetting` where this machine lacks what the kind of search needs."""
     entry = manifest.shard(shard_name)
-    paths = {file.name: fetcher.verified_path(manifest, file) for file in entry.files}
+    home = manifest.home_of(entry)
+    paths = {file.name: fetcher.verified_path(manifest, file, home=home) for file in entry.files}
     try:
         packed = np.load(paths[entry.codes.name], mmap_mode="r", allow_pickle=False)
         ids = np.load(paths[entry.ids.name], mmap_mode="r", allow_pickle=False)
@@ -77,7 +78,7 @@ def open_shard(manifest: IndexManifest, shard_name: str, fetcher: ShardFetcher, 
             raise ShapeMismatch("codes", f"{len(codes)} rows", f"{entry.num_rows} rows")
         batches = _map_payload(paths[entry.payload.name])
         arrays = map_structure({file.name: paths[file.name] for file in entry.structure})
-        search = open_code_search(manifest.search.kind, codes, arrays, device=device)
+        search = open_code_search(manifest.kind_of(entry), codes, arrays, device=device)
     except InvalidSetting:
         raise
     except (ValueError, pa.ArrowException) as error:

@@ -31,9 +31,10 @@ class ShardFetcher:
     store: ObjectStore
     cache_dir: Path | None = None
 
-    def verified_path(self, manifest: IndexManifest, file: IndexFile) -> Path:
-        """A local file whose size and sha256 are the manifest's. Raises `CorruptFile` naming the file and remedy."""
-        uri = join_uri(generation_uri(self.catalog, manifest.index, manifest.generation), file.name)
+    def verified_path(self, manifest: IndexManifest, file: IndexFile, *, home: str | None = None) -> Path:
+        """A local file whose size and sha256 are the manifest's, of generation `home` (None: the manifest's own).
+        Raises `CorruptFile` naming the file and remedy."""
+        uri = join_uri(generation_uri(self.catalog, manifest.index, home or manifest.generation), file.name)
         if scheme_of(uri):
             return self._cached(uri, file, manifest.remedy)
         path = Path(uri)

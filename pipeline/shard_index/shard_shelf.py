@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, replace
 
 from pipeline.object_store.open_store import open_store
+from pipeline.shard_index.deleted_ids import open_deleted
 from pipeline.shard_index.index_catalog import IndexCatalog
 from pipeline.shard_index.index_manifest import IndexManifest
 from pipeline.shard_index.index_shard import IndexShard, open_shard
@@ -41,11 +42,12 @@ class ShardShelf:
         manifest = IndexCatalog(spec.catalog, store).manifest(spec.index, spec.generation)
         fetcher = ShardFetcher(spec.catalog, store, spec.cache_dir)
         opened = {_key(manifest, name, spec): self._opened(manifest, name, fetcher, spec) for name in spec.shard_names}
+        deleted = open_deleted(manifest, fetcher)
         with self._lock:
             for key, shard in opened.items():
                 self._shards.setdefault(key, shard)
                 self._users.setdefault(key, set()).add(spec.generation)
-        return ShardSearcher(list(opened.values()), spec.num_threads, manifest.code_kind)
+        return ShardSearcher(list(opened.values()), spec.num_threads, manifest.code_kind, deleted)
 
     def forget(self, generation: str) -> None:
         """Let go of the shards that no other generation uses; searchers that are still open keep theirs."""
@@ -70,5 +72,6 @@ class ShardShelf:
 
 
 def _key(manifest: IndexManifest, name: str, spec: SearcherSpec) -> _ShardKey:
-    sha256s = tuple(file.sha256 for file in manifest.shard(name).files)
-    return _ShardKey(sha256s, manifest.num_bits, manifest.search.kind, spec.device)
+    entry = manifest.shard(name)
+    sha256s = tuple(file.sha256 for file in entry.files)
+    return _ShardKey(sha256s, manifest.num_bits, manifest.kind_of(entry), spec.device)

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.actors.searcher_actor import actor_port, start_searchers, stop_searchers
 from pipeline.errors import SearchError, UnknownName, UsageError
-from pipeline.shard_index.search_scope import EVERYTHING
+from pipeline.shard_index.search_scope import EVERYTHING, ColumnCondition, SearchScope
 from pipeline.shard_index.shard_searcher import SearcherSpec, ShardSearcher
 from tests.oracles import same_answer
 from tests.pipeline.shard_index.index_examples import build_example, make_corpus, make_queries
@@ -34,8 +34,8 @@ def test_every_call_is_that_of_the_searcher(spec: SearcherSpec) -> None:
     assert port.payload(CORPUS.ids[3:6]).result(60) == plain.payload(CORPUS.ids[3:6])
     assert np.array_equal(port.codes_of(CORPUS.ids[3:6]).result(60).packed, CORPUS.codes.packed[3:6])
     assert port.ids_of_key(CORPUS.key(2)).result(60) == [CORPUS.ids[2]]
-    with pytest.raises(UsageError, match=r"^no item with id 1 in shard-00000-of-00002, shard-00001-of-00002$"):
-        port.codes_of(np.array([1])).result(60)
+    with pytest.raises(UsageError, match=r"^condition nope=1: no column 'nope'"):
+        port.search(queries, 5, SearchScope(where=(ColumnCondition.parse("nope=1"),))).result(60)
     stop_searchers(actors)
     with pytest.raises(SearchError, match=r"^its process died$"):
         port.search(queries, 5, EVERYTHING).result(60)

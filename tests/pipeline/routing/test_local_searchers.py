@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.shard_index.search_scope import EVERYTHING
+from pipeline.shard_index.search_scope import EVERYTHING, ColumnCondition, SearchScope
 from tests.pipeline.routing.port_examples import open_ports
 from tests.pipeline.shard_index.index_examples import build_example, make_corpus, make_queries
 
@@ -25,5 +25,5 @@ def test_every_call(tmp_path: Path) -> None:
         assert second.payload(corpus.ids[7:8]).result().column("key").to_pylist() == [corpus.key(7)]
         assert np.array_equal(first.codes_of(corpus.ids[2:3]).result().packed, corpus.codes.packed[2:3])
         assert first.ids_of_key(corpus.key(4)).result() == [corpus.ids[4]]
-        with pytest.raises(UsageError, match="no item with id"):
-            first.payload(corpus.ids[7:8]).result()
+        with pytest.raises(UsageError, match="no column 'nope'"):
+            first.search(make_queries(1), 2, SearchScope(where=(ColumnCondition.parse("nope=1"),))).result()

@@ -16,7 +16,7 @@ from operators.search import hamming_flat
 from operators.search.hamming_flat import search_flat
 from operators.search.merge_ranked import merge_ranked
 from operators.search.search_kinds import CodeSearch, NearestQuestion, ScanSearch
-from pipeline.errors import CorruptFile, UnknownName, UsageError
+from pipeline.errors import CorruptFile, UnknownName
 from pipeline.object_store.open_store import open_store
 from pipeline.shard_index import shard_searcher
 from pipeline.shard_index.index_builder import build_generation
@@ -142,15 +142,15 @@ def test_payload_codes_and_keys(tmp_path: Path) -> None:
     assert searcher.ids_of_key(corpus.key(12)) == []
 
 
-def test_refuses_ids_of_other_shards(tmp_path: Path) -> None:
+def test_ids_of_other_shards_are_left_out(tmp_path: Path) -> None:
     corpus = make_corpus(30)
     searcher = open_searcher(tmp_path, build_example(tmp_path, corpus), [0, 2])
-    with pytest.raises(
-        UsageError, match=f"no item with id {corpus.ids[12]} in shard-00000-of-00003, shard-00002-of-00003"
-    ):
-        searcher.payload(corpus.ids[[1, 12]])
-    with pytest.raises(UsageError, match=f"no item with id {corpus.ids[0] + 1}, {2**62} in"):
-        searcher.codes_of(np.array([corpus.ids[0] + 1, 2**62]))
+    asked = np.array([corpus.ids[29], corpus.ids[12], corpus.ids[0] + 1, corpus.ids[1], 2**62])
+    assert searcher.payload(asked).select(["id", "key"]).to_pylist() == [
+        {"id": corpus.ids[row], "key": corpus.key(row)} for row in (29, 1)
+    ]
+    assert np.array_equal(searcher.codes_of(asked).packed, corpus.codes.packed[[29, 1]])
+    assert searcher.payload(asked[1:3]).num_rows == len(searcher.codes_of(asked[1:3])) == 0
 
 
 def test_refuses_another_width(tmp_path: Path) -> None:
