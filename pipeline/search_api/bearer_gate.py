@@ -11,10 +11,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pipeline.search_api.api_keys import ApiKeys
 from pipeline.search_api.problem_response import problem_response
 from pipeline.search_api.problems import Problem
+from pipeline.search_api.web_page import PAGE_PATHS
 
-OPEN_PATHS = frozenset(
-    {"/", "/page.js", "/page.css", "/favicon.ico", "/favicon.svg", "/healthz", "/readyz", "/version"}
-)
+OPEN_PATHS = PAGE_PATHS | {"/favicon.ico", "/healthz", "/readyz", "/version"}
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="bitquarry"'}
 
 

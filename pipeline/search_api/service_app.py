@@ -36,6 +36,8 @@ from pipeline.search_api.request_body import RequestBodies
 from pipeline.search_api.request_record import RequestRecord
 from pipeline.search_api.search_service import SearchService
 from pipeline.search_api.service_metrics import ServiceMetrics
+from pipeline.search_api.thumbnails import thumbnail_router
+from pipeline.search_api.web_page import page_router
 
 _log = logging.getLogger(__name__)
 _DESCRIPTION = (
@@ -67,9 +69,11 @@ def make_app(
     app.include_router(query_router(service, bodies, counting))
     app.include_router(code_router(service, bodies))
     app.include_router(index_router(service))
+    app.include_router(thumbnail_router(service))
     app.include_router(change_router(changes, bodies))
     app.include_router(clip_retrieval_router(service, bodies, counting))
     app.include_router(health_router(service, metrics))
+    app.include_router(page_router())
     answer_errors(app)
     # The one added last is outermost.
     if keys is None:

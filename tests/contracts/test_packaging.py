@@ -85,9 +85,9 @@ def test_the_wheel_holds_code_pictures_and_templates(tmp_path: Path) -> None:
         path.relative_to(_ROOT).as_posix()
         for name in ("operators", "pipeline")
         for path in (_ROOT / name).rglob("*")
-        if path.suffix in (".py", ".parquet", ".j2")
+        if path.suffix in (".py", ".parquet", ".j2", ".html", ".js", ".css", ".svg")
     }
-    assert "pipeline/sample_corpus/openclipart.parquet" in wanted
+    assert {"pipeline/sample_corpus/openclipart.parquet", "pipeline/search_api/web/index.html"} <= wanted
     assert not wanted - packed
     assert {name.split("/")[0].split("-")[0] for name in packed} == {"operators", "pipeline", "bitquarry"}
     assert any(name.endswith("licenses/LICENSE") for name in packed)

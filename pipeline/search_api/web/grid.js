@@ -1,0 +1,88 @@
+// The answer as a grid of pictures.
+
+import { byId, element, formatNumber } from "./elements.js";
+import { addressOf, searchBy } from "./address.js";
+import { thumbnail } from "./pictures.js";
+
+const CAPTION_COLUMNS = ["title", "caption", "text", "description", "name"];
+
+/** What to call an item: its title or caption, else the end of its key. */
+export function captionOf(hit) {
+  for (const column of CAPTION_COLUMNS) {
+    const value = hit.payload?.[column];
+    if (typeof value === "string" && value.trim()) return value.trim();
+  }
+  return (hit.key ?? "").split("/").pop() || `item ${hit.id}`;
+}
+
+export function labelOf(hit) {
+  const label = hit.payload?.label;
+  return label === null || label === undefined || label === "" ? null : String(label);
+}
+
+/** `actions`: {search(id), open(place), filter(condition)}. Without `withDistance`, hits are just some pictures. */
+export function showGrid(state, hits, withDistance, actions) {
+  byId("grid").replaceChildren(...hits.map((hit, place) => card(state, hit, place, withDistance, actions)));
+}
+
+export function showEmptyGrid() {
+  byId("grid").replaceChildren();
+}
+
+function card(state, hit, place, withDistance, actions) {
+  const caption = captionOf(hit);
+  const link = element(
+    "a",
+    {
+      class: "card-picture",
+      href: addressOf(searchBy(state, { id: hit.id })),
+      title: "Search by this picture",
+      "aria-label": `Search by ${caption}`,
+      "data-id": hit.id,
+      onclick: (event) => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+        event.preventDefault();
+        actions.search(hit.id);
+      },
+    },
+    thumbnail(state.index, hit.id, ""),
+  );
+  const line = element("p", { class: "card-line" });
+  if (withDistance) line.append(distanceOf(hit));
+  const label = labelOf(hit);
+  if (label !== null) line.append(labelButton(label, actions));
+  const compare = element(
+    "button",
+    {
+      type: "button",
+      class: "quiet",
+      "aria-label": `${withDistance ? "Compare codes with" : "Details of"} ${caption}`,
+      onclick: () => actions.open(place),
+    },
+    withDistance ? "Compare" : "Details",
+  );
+  return element(
+    "li",
+    { class: "card" },
+    link,
+    line,
+    element("div", { class: "card-foot" }, element("p", { class: "caption", title: caption }, caption), compare),
+  );
+}
+
+function distanceOf(hit) {
+  return element("span", { class: "distance" }, `${formatNumber(hit.distance)}\u00a0${hit.distance === 1 ? "bit" : "bits"}`);
+}
+
+function labelButton(label, actions) {
+  return element(
+    "button",
+    {
+      type: "button",
+      class: "label",
+      title: `Only pictures with label ${label}`,
+      onclick: () => actions.filter(`label=${label}`),
+    },
+    label,
+  );
+}
