@@ -47,10 +47,8 @@ function card(state, hit, place, withDistance, actions) {
     },
     thumbnail(state.index, hit.id, ""),
   );
-  const line = element("p", { class: "card-line" });
-  if (withDistance) line.append(distanceOf(hit));
   const label = labelOf(hit);
-  if (label !== null) line.append(labelButton(label, actions));
+  const labelled = label === null ? null : labelButton(label, actions);
   const compare = element(
     "button",
     {
@@ -65,8 +63,13 @@ function card(state, hit, place, withDistance, actions) {
     "li",
     { class: "card" },
     link,
-    line,
-    element("div", { class: "card-foot" }, element("p", { class: "caption", title: caption }, caption), compare),
+    element(
+      "div",
+      { class: "card-text" },
+      element("p", { class: "caption", title: caption }, caption),
+      element("div", { class: "card-line" }, withDistance ? distanceOf(hit) : labelled ?? element("span"), compare),
+      withDistance ? labelled : null,
+    ),
   );
 }
 

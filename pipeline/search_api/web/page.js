@@ -18,6 +18,9 @@ let numUploads = 0;
 const startCodes = new Map();
 
 async function start() {
+  if (matchMedia("(max-width: 52rem)").matches) {
+    for (const id of ["options", "about-box"]) byId(id).open = false;
+  }
   byId("k").value = state.k;
   await run(false);
   setInterval(refreshStatus, STATUS_MILLISECONDS);
@@ -48,9 +51,12 @@ async function run(moveFocus, picture = null) {
     show(shown, moveFocus);
   } catch (error) {
     if (error.name === "AbortError" || signal.aborted) return;
-    if (!(error instanceof service.ServiceProblem)) throw error;
     answer = null;
     showQuery(null);
+    if (!(error instanceof service.ServiceProblem)) {
+      showProblem(new service.ServiceProblem(0, "This page failed; reload it."));
+      throw error;
+    }
     showProblem(error);
   } finally {
     if (!signal.aborted) {
@@ -151,9 +157,9 @@ function show({ answer: found, query }, moveFocus) {
 function summaryOf(found, query) {
   if (!found.hits.length) return nothingFound();
   if (!query) return "Choose one to find what is like it, or search with a picture of your own.";
-  const parts = [counted(found.hits.length, "result"), `${formatNumber(found.timing_ms.total)} ms`];
+  const parts = [counted(found.hits.length, "result"), `${Math.ceil(found.timing_ms.total)} ms`];
   if (!found.ties.complete && !found.degraded && found.ties.kth_distance !== null) {
-    parts.push(`more pictures differ in ${formatNumber(found.ties.kth_distance)} bits than are shown`);
+    parts.push(`more pictures lie at ${formatNumber(found.ties.kth_distance)} bits; ask for more results to see them`);
   }
   return parts.join(" · ");
 }
