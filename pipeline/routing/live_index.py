@@ -52,6 +52,12 @@ class LiveIndex:
         self._current: ServedGeneration | None = None
         self._refreshing = asyncio.Lock()
         self.trouble = "not opened yet"
+        self.on_pass: Callable[[int], None] | None = None
+
+    @property
+    def num_waiting(self) -> int:
+        """Queries that wait for a pass."""
+        return self._current.batcher.num_waiting if self._current else 0
 
     @property
     def generation(self) -> str | None:
@@ -98,7 +104,11 @@ class LiveIndex:
             await served.closed.wait()
 
     def _batcher(self, session: SearchSession) -> QueryBatcher[SearchAnswer]:
-        return QueryBatcher(partial(_ask, session.router), cut_answer, self._batches)
+        return QueryBatcher(partial(_ask, session.router), cut_answer, self._batches, self._pass_is_made)
+
+    def _pass_is_made(self, num_queries: int) -> None:
+        if self.on_pass is not None:
+            self.on_pass(num_queries)
 
     async def _replace(self, fresh: ServedGeneration) -> None:
         old, self._current = self._current, fresh

@@ -67,12 +67,14 @@ class QueryBatcher(Generic[Answer]):
         ask: Callable[[SearchQueries, int, QueryTerms], Answer],
         cut: Callable[[Answer, slice, int], Answer],
         limits: BatchLimits = DEFAULT_BATCHES,
+        on_pass: Callable[[int], None] | None = None,
     ) -> None:
         """`ask(queries, k, terms)` answers all queries of a pass, and blocks; `cut(answer, rows, k)` is the answer to
-        some of them, with fewer neighbours."""
+        some of them, with fewer neighbours. `on_pass` hears how many queries share each pass."""
         self._ask = ask
         self._cut = cut
         self._limits = limits
+        self._on_pass = on_pass
         self._groups: dict[_Group, deque[_Waiting[Answer]]] = {}
         self._num_running = 0
         self._running: set[asyncio.Task[None]] = set()
@@ -124,6 +126,8 @@ class QueryBatcher(Generic[Answer]):
 
     async def _pass(self, group: _Group, batch: Sequence[_Waiting[Answer]]) -> None:
         queries, k = join_queries([each.queries for each in batch]), max(each.k for each in batch)
+        if self._on_pass is not None:
+            self._on_pass(len(queries))
         asking = asyncio.get_running_loop().run_in_executor(self._executor, self._ask, queries, k, group.terms)
         await asyncio.wait([asking])
         self._num_running -= 1

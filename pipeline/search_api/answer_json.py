@@ -20,10 +20,9 @@ JsonObject = dict[str, Any]
 def to_json_bytes(content: Any) -> bytes:
     """UTF-8. NaN and infinity, which JSON does not know, become null; values of other types their text."""
     try:
-        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_text_of)
+        text = _ENCODER.encode(content)
     except ValueError:
-        finite = _without_nan(content)
-        text = json.dumps(finite, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_text_of)
+        text = _ENCODER.encode(_without_nan(content))
     return text.encode("utf-8")
 
 
@@ -97,6 +96,9 @@ def _text_of(value: Any) -> str:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
     return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_text_of)
 
 
 def _without_nan(value: Any) -> Any:

@@ -13,6 +13,7 @@ from pipeline.search_api.answer_models import AliasAnswer, DeleteAnswer
 from pipeline.search_api.bearer_gate import require_write
 from pipeline.search_api.followed_changes import FollowedChanges
 from pipeline.search_api.openapi_document import body_answers, json_body
+from pipeline.search_api.plain_route import PlainRoute
 from pipeline.search_api.query_request import AliasRequest, DeleteRequest
 from pipeline.search_api.query_routes import json_response
 from pipeline.search_api.request_body import RequestBodies, require_json
@@ -21,7 +22,7 @@ from pipeline.search_api.strict_json import read_request
 
 def change_router(changes: FollowedChanges | None, bodies: RequestBodies) -> APIRouter:
     """The routes; without `changes` they refuse."""
-    router = APIRouter(prefix="/v1", tags=["changes"])
+    router = APIRouter(prefix="/v1", tags=["changes"], route_class=PlainRoute)
 
     @router.post("/deletes", responses=body_answers(DeleteAnswer), openapi_extra=json_body(DeleteRequest))
     async def deletes(request: Request) -> Response:

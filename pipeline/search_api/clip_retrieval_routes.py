@@ -16,6 +16,7 @@ from pipeline.errors import UsageError
 from pipeline.search_api.answer_json import JsonObject
 from pipeline.search_api.answer_models import ClipResult
 from pipeline.search_api.openapi_document import Responses, body_answers, json_body, problems
+from pipeline.search_api.plain_route import PlainRoute
 from pipeline.search_api.query_counting import QueryCounting
 from pipeline.search_api.query_request import QueryRequest
 from pipeline.search_api.query_routes import json_response
@@ -46,7 +47,7 @@ class KnnRequest(BaseModel):
 
 def clip_retrieval_router(service: SearchService, bodies: RequestBodies, counting: QueryCounting) -> APIRouter:
     """The routes over `service`."""
-    router = APIRouter(tags=["clip-retrieval"])
+    router = APIRouter(tags=["clip-retrieval"], route_class=PlainRoute)
 
     @router.post("/knn-service", responses=body_answers(list[ClipResult]), openapi_extra=json_body(KnnRequest))
     async def knn_service(request: Request) -> Response:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from pipeline.search_api.answer_models import CompareAnswer, EncodeAnswer
 from pipeline.search_api.openapi_document import body_answers, json_body
+from pipeline.search_api.plain_route import PlainRoute
 from pipeline.search_api.query_request import CompareRequest, EncodeRequest
 from pipeline.search_api.query_routes import json_response
 from pipeline.search_api.request_body import RequestBodies, require_json
@@ -17,7 +18,7 @@ from pipeline.search_api.strict_json import read_request
 
 def code_router(service: SearchService, bodies: RequestBodies) -> APIRouter:
     """The routes over `service`."""
-    router = APIRouter(prefix="/v1", tags=["codes"])
+    router = APIRouter(prefix="/v1", tags=["codes"], route_class=PlainRoute)
 
     @router.post("/encode", responses=body_answers(EncodeAnswer), openapi_extra=json_body(EncodeRequest))
     async def encode(request: Request) -> Response:

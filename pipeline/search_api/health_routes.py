@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from pipeline.search_api.answer_models import HealthAnswer, ReadyAnswer, VersionAnswer
 from pipeline.search_api.openapi_document import answers, problems
+from pipeline.search_api.plain_route import PlainRoute
 from pipeline.search_api.query_routes import json_response
 from pipeline.search_api.search_service import SearchService
 from pipeline.search_api.service_metrics import ServiceMetrics
@@ -16,7 +17,7 @@ from pipeline.search_api.service_metrics import ServiceMetrics
 
 def health_router(service: SearchService, metrics: ServiceMetrics) -> APIRouter:
     """The routes over `service`."""
-    router = APIRouter(tags=["health"])
+    router = APIRouter(tags=["health"], route_class=PlainRoute)
 
     @router.get("/healthz", responses=answers(HealthAnswer))
     async def healthz() -> Response:
@@ -39,6 +40,8 @@ def health_router(service: SearchService, metrics: ServiceMetrics) -> APIRouter:
     @router.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problems()})
     async def metrics_() -> Response:
         """For Prometheus."""
+        for served in service.indexes.values():
+            metrics.set_waiting(served.name, served.live.num_waiting)
         content, media_type = metrics.render()
         return Response(content, media_type=media_type)
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from pipeline.errors import UsageError
 from pipeline.search_api.answer_models import IndexDetails, IndexList, ItemAnswer
 from pipeline.search_api.openapi_document import answers
+from pipeline.search_api.plain_route import PlainRoute
 from pipeline.search_api.query_request import parse_item_id
 from pipeline.search_api.query_routes import json_response
 from pipeline.search_api.search_service import SearchService
@@ -17,7 +18,7 @@ from pipeline.search_api.search_service import SearchService
 
 def index_router(service: SearchService) -> APIRouter:
     """The routes over `service`."""
-    router = APIRouter(prefix="/v1/indexes", tags=["indexes"])
+    router = APIRouter(prefix="/v1/indexes", tags=["indexes"], route_class=PlainRoute)
 
     @router.get("", responses=answers(IndexList))
     async def indexes() -> Response:

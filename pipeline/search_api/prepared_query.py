@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,8 +10,8 @@ from typing import Any, TypeVar
 
 from operators.binary_codes import BinaryCodes
 from operators.search.search_queries import SearchQueries
-from pipeline.errors import PipelineError, UsageError
-from pipeline.routing.query_encoder import EncodedImages
+from pipeline.errors import ModelMismatch, PipelineError, SearchError, UnknownName, UsageError
+from pipeline.routing.query_encoder import QueryEncoder
 from pipeline.routing.search_session import SearchSession
 from pipeline.search_api.bounded_threads import BoundedThreads
 from pipeline.search_api.query_request import QueryBy
@@ -47,40 +48,42 @@ class QueryPreparer:
         if given == "code":
             return prepared_code(session, parse_code(str(asked.code), session.manifest))
         if given == "image_b64":
-            return await self.prepare_image(session, decode_base64(str(asked.image_b64), "image_b64"))
+            return await self.prepare_image(session, str(asked.image_b64))
         return await self._lookups.run(_look_up, session, asked)
 
-    async def prepare_image(self, session: SearchSession, image: bytes) -> PreparedQuery:
-        """Raises `UndecodableMedia`, `MediaTooLarge`, `NonFiniteFeatures`, and `ServiceOverloaded`."""
+    async def prepare_image(self, session: SearchSession, image: bytes | str) -> PreparedQuery:
+        """A picture file, or its base64. Raises `UsageError`, `UndecodableMedia`, `MediaTooLarge`, `NonFiniteFeatures`,
+        `SearchError` when the index's model cannot be had, and `ServiceOverloaded`."""
         return await self._encoding.run(_encode, session, image)
 
     async def prepare_all(
         self, session: SearchSession, asked: Sequence[QueryBy]
     ) -> list[PreparedQuery | PipelineError]:
-        """Each query, or what is wrong with it."""
+        """Each query, or what is wrong with it. Raises `SearchError` and `ServiceOverloaded`, which concern all."""
         check_limit("queries", len(asked), self._limits.max_batch)
-        pictures: dict[int, bytes] = {}
-        prepared: dict[int, PreparedQuery | PipelineError] = {}
-        for row, each in enumerate(asked):
-            try:
-                if given_field(each) == "image_b64":
-                    pictures[row] = decode_base64(str(each.image_b64), "image_b64")
-                else:
-                    prepared[row] = await self.prepare(session, each)
-            except UsageError as error:
-                prepared[row] = error
+        pictures = [row for row, each in enumerate(asked) if each.image_b64 is not None and _is_single(each)]
+        others = [row for row in range(len(asked)) if row not in set(pictures)]
+        prepared = dict(
+            zip(others, await asyncio.gather(*(self._try(session, asked[row]) for row in others)), strict=True)
+        )
         if pictures:
-            encoded = await self.encode_all(session, list(pictures.values()))
-            prepared.update(zip(pictures, _each(session, encoded), strict=True))
+            images = [str(asked[row].image_b64) for row in pictures]
+            prepared.update(zip(pictures, await self._encoding.run(_encode_all, session, images), strict=True))
         return [prepared[row] for row in range(len(asked))]
+
+    async def _try(self, session: SearchSession, asked: QueryBy) -> PreparedQuery | PipelineError:
+        try:
+            return await self.prepare(session, asked)
+        except UsageError as error:
+            return error
 
     async def look_up(self, call: Callable[..., Result], *arguments: Any) -> Result:
         """What a call that waits for searchers gives. Raises what it raises, and `ServiceOverloaded`."""
         return await self._lookups.run(call, *arguments)
 
-    async def encode_all(self, session: SearchSession, images: Sequence[bytes]) -> EncodedImages:
-        """Raises `ServiceOverloaded`."""
-        return await self._encoding.run(lambda: session.encoder.encode_images(images))
+    async def encode_all(self, session: SearchSession, images: Sequence[str]) -> list[PreparedQuery | PipelineError]:
+        """The query of each picture in base64, or what is wrong with it. Raises `SearchError`, `ServiceOverloaded`."""
+        return await self._encoding.run(_encode_all, session, images)
 
     def close(self) -> None:
         self._encoding.close()
@@ -99,25 +102,48 @@ def _look_up(session: SearchSession, asked: QueryBy) -> PreparedQuery:
     return prepared_code(session, session.router.code_of(item_id), item_id)
 
 
-def _encode(session: SearchSession, image: bytes) -> PreparedQuery:
+def _encode(session: SearchSession, image: bytes | str) -> PreparedQuery:
     started = time.perf_counter()
-    queries = session.encoder.encode_image(image)
-    seconds = {"encode": time.perf_counter() - started}
-    return PreparedQuery(queries=queries, code_hex=_hex(queries), seconds=seconds)
+    data = decode_base64(image, "image_b64") if isinstance(image, str) else image
+    queries = _encoder_of(session).encode_image(data)
+    return PreparedQuery(queries=queries, code_hex=_hex(queries), seconds={"encode": time.perf_counter() - started})
 
 
-def _each(session: SearchSession, encoded: EncodedImages) -> list[PreparedQuery | PipelineError]:
-    places = {int(row): place for place, row in enumerate(encoded.rows)}
-    num_images = len(places) + len(encoded.rejects)
-    result: list[PreparedQuery | PipelineError] = []
-    for row in range(num_images):
-        if row in encoded.rejects:
-            result.append(UsageError(encoded.rejects[row]))
-        else:
-            queries = encoded.queries[slice(places[row], places[row] + 1)]
-            result.append(PreparedQuery(queries=queries, code_hex=_hex(queries)))
-    return result
+def _encode_all(session: SearchSession, images: Sequence[str]) -> list[PreparedQuery | PipelineError]:
+    """Pictures in base64, all at once through the model."""
+    wrong: dict[int, PipelineError] = {}
+    given: list[bytes | None] = []
+    for row, text in enumerate(images):
+        try:
+            given.append(decode_base64(text, "image_b64"))
+        except UsageError as error:
+            wrong[row] = error
+            given.append(None)
+    encoded = _encoder_of(session).encode_images(given)
+    places = {int(row): slice(place, place + 1) for place, row in enumerate(encoded.rows)}
+    return [
+        _prepared(encoded.queries[places[row]])
+        if row in places
+        else wrong.get(row, UsageError(encoded.rejects.get(row, "no picture")))
+        for row in range(len(images))
+    ]
+
+
+def _encoder_of(session: SearchSession) -> QueryEncoder:
+    """Raises `SearchError`: that the catalog lacks the index's model is no mistake of the caller."""
+    try:
+        return session.encoder
+    except (UnknownName, ModelMismatch) as error:
+        raise SearchError(f"index {session.manifest.index} answers codes and items only: {error}") from None
+
+
+def _prepared(queries: SearchQueries) -> PreparedQuery:
+    return PreparedQuery(queries=queries, code_hex=_hex(queries))
 
 
 def _hex(queries: SearchQueries) -> str | None:
     return queries.to_hex()[0] if isinstance(queries, BinaryCodes) else None
+
+
+def _is_single(asked: QueryBy) -> bool:
+    return asked.code is None and asked.id is None and asked.key is None

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from pipeline.search_api.answer_json import to_json_bytes
 from pipeline.search_api.answer_models import BatchAnswer, QueryAnswer
 from pipeline.search_api.openapi_document import body_answers, json_body
+from pipeline.search_api.plain_route import PlainRoute
 from pipeline.search_api.query_counting import QueryCounting
 from pipeline.search_api.query_request import BatchRequest, QueryRequest
 from pipeline.search_api.query_string import TERM_PARAMETERS, terms_of
@@ -24,7 +25,7 @@ _PICTURE_BODY = {"required": True, "content": {"image/*": _PICTURE, "application
 
 def query_router(service: SearchService, bodies: RequestBodies, counting: QueryCounting) -> APIRouter:
     """The routes over `service`."""
-    router = APIRouter(prefix="/v1/indexes/{name}", tags=["search"])
+    router = APIRouter(prefix="/v1/indexes/{name}", tags=["search"], route_class=PlainRoute)
 
     @router.post("/query", responses=body_answers(QueryAnswer), openapi_extra=json_body(QueryRequest))
     async def query(name: str, request: Request) -> Response:

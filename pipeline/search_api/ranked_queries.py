@@ -10,8 +10,16 @@ from pipeline.routing.query_batcher import QueryBatcher, QueryTerms, join_querie
 from pipeline.routing.search_answer import SearchAnswer
 from pipeline.search_api.prepared_query import PreparedQuery
 from pipeline.search_api.query_request import SearchTerms
-from pipeline.search_api.query_terms import query_terms
 from pipeline.search_api.tied_hits import TiedHits, cut_hits, cut_tied
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankingTerms:
+    """What the caller asked, the same as the batcher takes it, and the hits that one query may have."""
+
+    asked: SearchTerms
+    query_terms: QueryTerms
+    max_hits: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,11 +31,11 @@ class RankedQueries:
 
 
 async def rank_queries(
-    batcher: QueryBatcher[SearchAnswer], queries: Sequence[PreparedQuery], asked: SearchTerms, max_hits: int
+    batcher: QueryBatcher[SearchAnswer], queries: Sequence[PreparedQuery], ranking: RankingTerms
 ) -> RankedQueries:
-    """One pass for all queries, and with ties "all" a second one for those that end among ties. `max_hits` of one
-    query. Raises `UsageError`, `SearchError`, `ServiceOverloaded`."""
-    terms = query_terms(asked)
+    """One pass for all queries, and with ties "all" a second one for those that end among ties. Raises `UsageError`,
+    `SearchError`, `ServiceOverloaded`."""
+    asked, terms, max_hits = ranking.asked, ranking.query_terms, ranking.max_hits
     excluded = [query.item_id if asked.exclude_self else None for query in queries]
     # One more than asked shows whether the last has ties; another one stands in for the excluded item.
     extra = 1 if all(item is None for item in excluded) else 2

@@ -24,9 +24,9 @@ from pipeline.search_api.answer_json import (
 from pipeline.search_api.index_changes import IndexChanges
 from pipeline.search_api.prepared_query import PreparedQuery, QueryPreparer
 from pipeline.search_api.problems import problem_of
-from pipeline.search_api.query_request import BatchRequest, CompareRequest, EncodeRequest, QueryRequest
-from pipeline.search_api.query_terms import check_limit, decode_base64
-from pipeline.search_api.ranked_queries import rank_queries
+from pipeline.search_api.query_request import BatchRequest, CompareRequest, EncodeRequest, QueryRequest, SearchTerms
+from pipeline.search_api.query_terms import check_limit, query_terms
+from pipeline.search_api.ranked_queries import RankingTerms, rank_queries
 from pipeline.search_api.served_index import ServedIndex, served_named
 from pipeline.search_api.service_limits import DEFAULT_LIMITS, ServiceLimits
 
@@ -58,13 +58,13 @@ class SearchService:
     async def query(self, name: str, asked: QueryRequest, image: bytes | None = None) -> JsonObject:
         """The hits of one query; `image` stands for the field `image_b64`."""
         started = time.perf_counter()
-        check_limit("k", asked.k, self.limits.max_k)
+        terms = self._terms(asked)
         async with self.served(name).live.using() as generation:
             if image is None:
                 prepared = await self._preparer.prepare(generation.session, asked)
             else:
                 prepared = await self._preparer.prepare_image(generation.session, image)
-            ranked = await rank_queries(generation.batcher, [prepared], asked, self.limits.max_k)
+            ranked = await rank_queries(generation.batcher, [prepared], terms)
         answer = answer_facts(ranked.answer, asked.k)
         answer["ties"] = ties_json(ranked.hits[0], asked.ties, answer["degraded"])
         answer["query_code"] = prepared.code_hex
@@ -76,13 +76,13 @@ class SearchService:
     async def query_batch(self, name: str, asked: BatchRequest) -> JsonObject:
         """Hits of each query, or what is wrong with it. Raises `UsageError` when all are wrong."""
         started = time.perf_counter()
-        check_limit("k", asked.k, self.limits.max_k)
+        terms = self._terms(asked)
         async with self.served(name).live.using() as generation:
             prepared = await self._preparer.prepare_all(generation.session, asked.queries)
             good = [each for each in prepared if isinstance(each, PreparedQuery)]
             if not good:
                 raise UsageError(f"none of the {len(prepared)} queries can be asked; the first: {prepared[0]}")
-            ranked = await rank_queries(generation.batcher, good, asked, self.limits.max_k)
+            ranked = await rank_queries(generation.batcher, good, terms)
         answer = answer_facts(ranked.answer, asked.k)
         hits = iter(ranked.hits)
         results: list[JsonObject] = []
@@ -100,15 +100,19 @@ class SearchService:
     async def encode(self, asked: EncodeRequest) -> JsonObject:
         """The code of each picture, or what is wrong with it."""
         check_limit("images_b64", len(asked.images_b64), self.limits.max_batch)
-        images = [decode_base64(text, f"images_b64.{row}") for row, text in enumerate(asked.images_b64)]
         async with self.served(asked.index).live.using() as generation:
             manifest = generation.session.manifest
-            encoded = await self._preparer.encode_all(generation.session, images)
-        if not isinstance(encoded.queries, BinaryCodes):
-            raise UsageError(f"codes of index {asked.index} are quantized; its pictures are searched without a code")
-        codes: list[JsonObject] = [{"error": encoded.rejects.get(row, "")} for row in range(len(images))]
-        for place, row in enumerate(encoded.rows):
-            codes[row] = code_json(encoded.queries[slice(place, place + 1)])
+            if manifest.code_kind != "binary":
+                raise UsageError(
+                    f"codes of index {asked.index} are quantized; its pictures are searched without a code"
+                )
+            encoded = await self._preparer.encode_all(generation.session, asked.images_b64)
+        codes = [
+            code_json(BinaryCodes.from_hex(str(each.code_hex), manifest.num_bits))
+            if isinstance(each, PreparedQuery)
+            else {"error": str(each)}
+            for each in encoded
+        ]
         return {"index": asked.index, "model_id": manifest.model_id, "num_bits": manifest.num_bits, "codes": codes}
 
     async def compare(self, asked: CompareRequest) -> JsonObject:
@@ -150,6 +154,11 @@ class SearchService:
         """One indexed item. Raises `UnknownItem`."""
         async with self.served(name).live.using() as generation:
             return await self._preparer.look_up(_item, generation.session, item_id)
+
+    def _terms(self, asked: SearchTerms) -> RankingTerms:
+        """Checked before any picture is decoded for them."""
+        check_limit("k", asked.k, self.limits.max_k)
+        return RankingTerms(asked=asked, query_terms=query_terms(asked), max_hits=self.limits.max_k)
 
     async def refresh(self) -> None:
         """Follow every alias. An index that cannot be refreshed says so in its status."""

@@ -62,6 +62,7 @@ def make_app(
         # Both pages load scripts from elsewhere.
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
     )
     limits = service.limits
     bodies = RequestBodies(limits.max_body_bytes, limits.max_bodies_bytes)
@@ -89,6 +90,8 @@ def make_app(
 async def _serving(
     service: SearchService, changes: FollowedChanges | None, metrics: ServiceMetrics, refresh_seconds: float
 ) -> AsyncIterator[None]:
+    for served in service.indexes.values():
+        served.live.on_pass = metrics.observe_batch
     await _refresh(service, metrics)
     following = asyncio.create_task(_follow(service, metrics, refresh_seconds))
     try:

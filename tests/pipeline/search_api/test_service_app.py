@@ -95,3 +95,16 @@ def _count(served: ServedPictures, outcome: str) -> float:
     lines = served.running.get("/metrics").body.decode().splitlines()
     wanted = f'bitquarry_queries_total{{index="{INDEX}",outcome="{outcome}"}} '
     return sum(float(line.removeprefix(wanted)) for line in lines if line.startswith(wanted))
+
+
+def test_passes_are_observed(served: ServedPictures) -> None:
+    before = _value(served, "bitquarry_pass_queries_sum")
+    queries = [{"code": code} for code in served.codes.to_hex()[:5]]
+    served.running.post(served.path("query/batch"), {"queries": queries})
+    assert _value(served, "bitquarry_pass_queries_sum") == before + 5
+    assert _value(served, f'bitquarry_waiting_queries{{index="{INDEX}"}}') == 0
+
+
+def _value(served: ServedPictures, series: str) -> float:
+    lines = served.running.get("/metrics").body.decode().splitlines()
+    return next(float(line.rpartition(" ")[2]) for line in lines if line.rpartition(" ")[0] == series)
