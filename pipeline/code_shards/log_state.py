@@ -17,6 +17,11 @@ class CommittedShard:
     min_id: int | None = None
     max_id: int | None = None
 
+    @property
+    def ids(self) -> range:
+        """The ids of its rows, which have no gaps; none for rejects."""
+        return range(0) if self.min_id is None or self.max_id is None else range(self.min_id, self.max_id + 1)
+
 
 @dataclass
 class LogState:

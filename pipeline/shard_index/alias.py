@@ -7,6 +7,7 @@ would fall back to, so that rolling back twice goes back two changes.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -57,8 +58,15 @@ class AliasLog:
     def point_at(self, generation: str) -> AliasRecord:
         """Make the alias point at a generation; a no-op when it does already. Raises `ConflictError` when others keep
         changing it. The caller has checked that the generation exists."""
+        return self.move(lambda head: generation)
+
+    def move(self, make: Callable[[AliasRecord | None], str]) -> AliasRecord:
+        """Point at the generation that `make` gives, if the alias is still as `make` was told; otherwise ask `make`
+        again, so that no change of somebody else is lost. Raises what `make` raises, and `ConflictError` when others
+        keep changing the alias."""
         for _ in range(_ATTEMPTS):
             head = self.head()
+            generation = make(head)
             if head is not None and head.generation == generation:
                 return head
             record = self._record_after(head, generation, head.number if head else None)

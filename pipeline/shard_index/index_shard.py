@@ -76,7 +76,7 @@ def open_shard(manifest: IndexManifest, shard_name: str, fetcher: ShardFetcher, 
         check_ids(ids, entry.num_rows)
         if len(codes) != entry.num_rows:
             raise ShapeMismatch("codes", f"{len(codes)} rows", f"{entry.num_rows} rows")
-        batches = _map_payload(paths[entry.payload.name])
+        batches = map_payload(paths[entry.payload.name])
         arrays = map_structure({file.name: paths[file.name] for file in entry.structure})
         search = open_code_search(manifest.kind_of(entry), codes, arrays, device=device)
     except InvalidSetting:
@@ -90,7 +90,7 @@ def open_shard(manifest: IndexManifest, shard_name: str, fetcher: ShardFetcher, 
     return IndexShard(entry=entry, codes=codes, ids=ids, payload_batches=batches, search=search)
 
 
-def _map_payload(path: Path) -> tuple[pa.RecordBatch, ...]:
+def map_payload(path: Path) -> tuple[pa.RecordBatch, ...]:
     """Every record batch, without copying; opened all at once because the reader itself is not safe to share."""
     reader = pa.ipc.open_file(pa.memory_map(str(path)))
     return tuple(reader.get_batch(number) for number in range(reader.num_record_batches))
