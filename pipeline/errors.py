@@ -21,6 +21,8 @@
     ├── TaskFailed                    1  a task failed on every attempt
     ├── SearchError                   1  shards did not answer
     ├── ServiceOverloaded             1  more queries wait than the service takes on: ask again later
+    ├── ServiceRefused                1  a service that was asked answered with an error
+    ├── ServiceUnreachable            1  a service that was asked did not answer
     └── GateFailed                    5  a quality gate said no
 
 Every error is built from positional plain values, so that it survives pickling between processes. A message says what
@@ -175,6 +177,35 @@ class ServiceOverloaded(PipelineError):
 
     def __str__(self) -> str:
         return f"{self.num_waiting} queries wait, {self.limit} may; ask again in a second"
+
+
+class ServiceRefused(PipelineError):
+    """Arguments: HTTP `status`, `detail` in the service's words, `request_id` of its log ("" without one), and
+    `retry_after_seconds` that it asks to wait (0 when it does not)."""
+
+    def __init__(self, status: int, detail: str, request_id: str = "", retry_after_seconds: int = 0) -> None:
+        super().__init__(status, detail, request_id, retry_after_seconds)
+        self.status = status
+        self.detail = detail
+        self.request_id = request_id
+        self.retry_after_seconds = retry_after_seconds
+
+    def __str__(self) -> str:
+        wait = f"; ask again in {self.retry_after_seconds} s" if self.retry_after_seconds else ""
+        request = f" (request {self.request_id})" if self.request_id else ""
+        return f"the service answered {self.status}: {self.detail}{wait}{request}"
+
+
+class ServiceUnreachable(PipelineError):
+    """Arguments: `url` of the service, and the `reason` that there is no answer (str)."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url = url
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.url} does not answer: {self.reason}; start it with: bitquarry serve"
 
 
 class GateFailed(PipelineError):
