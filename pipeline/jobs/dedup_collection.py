@@ -201,7 +201,10 @@ def _join_shards(settings: DedupSettings, rows: IndexRows, others: IndexRows) ->
         )
         for left, right in both
     ]
-    parts = list(joined_shards(tasks, num_at_once=settings.num_searchers))
+    parts = [
+        (rows.rows_at(left), others.rows_at(right), distances)
+        for left, right, distances in joined_shards(tasks, num_at_once=settings.num_searchers)
+    ]
     return merge_near_pairs(parts, first_items(rows.codes), None if others is rows else first_items(others.codes))
 
 

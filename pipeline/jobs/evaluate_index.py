@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from operators.binary_codes import BinaryCodes, concatenate
+from operators.binary_codes import BinaryCodes
 from operators.decoders.image_decoder import DecodeLimits
 from operators.features.feature_extractor import Json
 from operators.hashers.quantizer import Quantizer
@@ -34,7 +33,7 @@ from pipeline.evaluation.retrieval_report import RetrievalReport, RunDescription
 from pipeline.model_store.model_store import ModelStore
 from pipeline.object_store.open_store import open_store
 from pipeline.shard_index.index_catalog import IndexCatalog
-from pipeline.shard_index.index_shard import IndexShard, open_shard
+from pipeline.shard_index.index_rows import IndexRows
 from pipeline.shard_index.shard_fetch import ShardFetcher
 from pipeline.sources.media_fetch import fetch_media
 
@@ -101,7 +100,7 @@ def evaluate_index(asked: IndexToEvaluate, sampling: IndexSampling) -> Retrieval
     if stored.fingerprint != manifest.model_fingerprint:
         raise ModelMismatch(f"index {asked.index}", manifest.model_fingerprint, stored.fingerprint)
     fetcher = ShardFetcher(asked.catalog, store, asked.cache_dir)
-    shards = [open_shard(manifest, shard.name, fetcher) for shard in manifest.shards]
+    rows = IndexRows.open(manifest, fetcher)
     subject = IndexSubject(
         name=f"index {manifest.index}",
         features=model.features.name,
@@ -111,17 +110,16 @@ def evaluate_index(asked: IndexToEvaluate, sampling: IndexSampling) -> Retrieval
         quantizer=model.hasher if isinstance(model.hasher, Quantizer) else None,
         fetch=lambda uri: fetch_media(uri, max_bytes=DecodeLimits().max_bytes),
     )
-    return evaluate_codes(_labelled(shards), subject, sampling)
+    return evaluate_codes(_labelled(rows), subject, sampling)
 
 
-def _labelled(shards: Sequence[IndexShard]) -> LabelledCodes:
-    payload = pa.Table.from_batches([batch for shard in shards for batch in shard.payload_batches])
+def _labelled(rows: IndexRows) -> LabelledCodes:
     return LabelledCodes(
-        codes=concatenate([shard.codes for shard in shards]),
-        ids=np.concatenate([shard.ids for shard in shards]),
-        labels=payload.column("label").to_pylist(),
-        keys=payload.column("key").to_pylist(),
-        uris=payload.column("uri").to_pylist(),
+        codes=rows.codes,
+        ids=rows.ids,
+        labels=rows.column("label").to_pylist(),
+        keys=rows.column("key").to_pylist(),
+        uris=rows.column("uri").to_pylist(),
     )
 
 
