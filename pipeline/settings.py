@@ -82,6 +82,24 @@ class TrainSettings(_Section):
     gate: GateSettings = GateSettings()
 
 
+class ServeSettings(_Section):
+    """How `bitquarry serve` answers. Any `host` but loopback needs `keys_file`. `num_replicas` of each searcher, where
+    `search.num_searchers` is above 0. `limits`: those of `docs/serving.md` that shall be others than there."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free one")
+    alias: str = "live"
+    keys_file: str | None = Field(default=None, description="made by `bitquarry keys add`")
+    num_replicas: int = Field(default=1, ge=1)
+    searcher_num_cpus: float = Field(default=1.0, ge=0, description="that Ray sets aside for one searcher")
+    refresh_seconds: float = Field(default=1.0, gt=0, description="how often aliases and shards are looked at")
+    max_staleness_seconds: float | None = Field(default=None, gt=0)
+    batching: bool = True
+    max_batch_queries: int = Field(default=256, ge=1, description="that share one pass over the codes")
+    drain_seconds: float = Field(default=30.0, gt=0, description="for answers to what is asked when a signal comes")
+    limits: dict[str, int | float] = Field(default_factory=dict)
+
+
 class RaySettings(_Section):
     """`address` null starts a local Ray; "auto" or host:port joins a running cluster."""
 
@@ -95,6 +113,7 @@ class Settings(_Section):
     decode: DecodeSettings = DecodeSettings()
     source: SourceDefaults = SourceDefaults()
     search: SearchSettings = SearchSettings()
+    serve: ServeSettings = ServeSettings()
     train: TrainSettings = TrainSettings()
     ray: RaySettings = RaySettings()
 

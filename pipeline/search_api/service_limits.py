@@ -14,7 +14,8 @@ class ServiceLimits:
     `max_body_bytes` of one request, `max_bodies_bytes` of all that are held at once. `max_k` neighbours per query,
     `max_batch` queries of one request. `max_waiting` queries and `max_waiting_pictures` in the queues. `num_encoding`
     threads that decode and encode pictures. `retry_seconds`: what a caller who is turned away is told to wait.
-    `header_seconds`, `body_seconds` and `request_seconds` are deadlines of one request.
+    `header_seconds`, `body_seconds` and `request_seconds` are deadlines of one request; `keep_alive_seconds` may pass
+    between two of a connection.
     """
 
     max_body_bytes: int = 16 * 2**20
@@ -25,6 +26,8 @@ class ServiceLimits:
     request_seconds: float = 30.0
     header_seconds: float = 10.0
     body_seconds: float = 20.0
+    keep_alive_seconds: float = 30.0
+    max_header_bytes: int = 32 * 2**10
     max_connections: int = 1024
     max_waiting: int = 2048
     max_waiting_pictures: int = 256
