@@ -16,11 +16,13 @@ from operators.errors import MediaTooLarge, UndecodableMedia
 from pipeline.cli import options
 from pipeline.cli.failures import EXIT_DONE_WITH_REJECTS, EXIT_OK
 from pipeline.cli.output import say, table
+from pipeline.cli.remote_query import query_service
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.routing.search_answer import SearchAnswer
     from pipeline.routing.search_session import SearchSession
+    from pipeline.search_client.search_client import QueryBy, SearchTerms
     from pipeline.settings import Settings
     from pipeline.shard_index.search_scope import SearchScope
 
@@ -50,6 +52,12 @@ def query(
     catalog: options.Catalog = None,
     config: options.Config = None,
     searchers: options.NumSearchers = None,
+    url: Annotated[
+        str | None, typer.Option("--url", help="Ask the service at this address, not a catalog: http://127.0.0.1:8000")
+    ] = None,
+    api_key_file: Annotated[
+        Path | None, typer.Option("--api-key-file", help="File with the service's key; default: BITQUARRY_API_KEY.")
+    ] = None,
     as_json: options.AsJson = False,
 ) -> int:
     """Find the nearest items to a picture, to an indexed item, or to a code. Ties: the smaller id first."""
@@ -60,6 +68,13 @@ def query(
     ]
     if len(given) != 1:
         raise UsageError(f"expected one of --image, --key, --id or --code, got {' and '.join(given) or 'none'}")
+    if url is not None:
+        _refuse_local_options(alias, config, searchers)
+        by = _query_by(image, key, item_id, code)
+        terms = _terms(k, radius, where, allow_partial)
+        answer = query_service(url, api_key_file, index, by, terms)
+        say(json.dumps(_answer_json(answer)) if as_json else _answer_text(answer))
+        return EXIT_OK
     settings = options.settings_from(config, catalog=catalog, search__num_searchers=searchers)
     scope = _scope(radius, where)
     with _search(settings, index, alias) as session:
@@ -110,6 +125,33 @@ def search_batch(
         for query_id, reason in report.rejects:
             say(f"rejected query {query_id}: {reason}")
     return EXIT_DONE_WITH_REJECTS if report.num_rejected else EXIT_OK
+
+
+def _refuse_local_options(alias: str, config: Path | None, searchers: int | None) -> None:
+    given = [
+        name
+        for name, is_given in (
+            ("--alias", alias != "live"),
+            ("--config", config is not None),
+            ("--searchers", searchers is not None),
+        )
+        if is_given
+    ]
+    if given:
+        raise UsageError(f"{' and '.join(given)} cannot go with --url: the service decides how it searches")
+
+
+def _query_by(image: str | None, key: str | None, item_id: int | None, code: str | None) -> QueryBy:
+    from pipeline.search_client.search_client import QueryBy
+
+    picture = None if image is None else _picture(image, options.settings_from(None))
+    return QueryBy(image=picture, key=key, id=item_id, code=code)
+
+
+def _terms(k: int, radius: int | None, where: list[str] | None, allow_partial: bool) -> SearchTerms:
+    from pipeline.search_client.search_client import SearchTerms
+
+    return SearchTerms(k=k, radius=radius, where=tuple(where or ()), allow_partial=allow_partial)
 
 
 @contextmanager
