@@ -48,7 +48,7 @@ class Thumbnails:
     """Made when first asked for, from the item's column `thumbnail` or the file that its `uri` names, and kept up to
     `cached_bytes`, the last used longest. For one event loop."""
 
-    def __init__(self, service: SearchService, cached_bytes: int = _CACHED_BYTES) -> None:
+    def __init__(self, service: SearchService, cached_bytes: int) -> None:
         self._service = service
         self._limits = DecodeLimits(max_pixels=service.limits.max_pixels)
         self._threads = BoundedThreads("thumbnail", _NUM_THREADS, service.limits.max_waiting)
@@ -79,10 +79,10 @@ class Thumbnails:
             self._num_bytes -= len(oldest.jpeg)
 
 
-def thumbnail_router(service: SearchService) -> APIRouter:
+def thumbnail_router(service: SearchService, cached_bytes: int = _CACHED_BYTES) -> APIRouter:
     """The route over `service`."""
     router = APIRouter(prefix="/v1/indexes/{name}/items/{item_id}", tags=["indexes"])
-    thumbnails = Thumbnails(service)
+    thumbnails = Thumbnails(service, cached_bytes)
     refusals = problems(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
     picture = {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
 
