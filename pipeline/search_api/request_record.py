@@ -60,6 +60,8 @@ class RequestRecord:
                 problem = Problem(status=HTTPStatus.GATEWAY_TIMEOUT, detail=detail)
                 await problem_response(problem, scope)(scope, receive, send_recorded)
         except Exception as error:
+            # The server logs the traceback, which does not know the request.
+            _log.error("request %s failed: %s", request_id, type(error).__name__)
             if status == 0:
                 await problem_response(problem_of(error), scope)(scope, receive, send_recorded)
             raise
