@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import bench, dedup, demo, encode, evaluate, index, keys, query, rejects, serve, status, train
+from pipeline.cli import bench, dedup, delete, demo, encode, evaluate, index, keys, query, rejects, serve, status, train
 from pipeline.cli.failures import run_command
 from pipeline.cli.names_in_help import NamesInHelp
 
@@ -59,6 +59,7 @@ app.command(rich_help_panel=_SEARCH)(query.query)
 app.command(rich_help_panel=_SEARCH)(query.search_batch)
 app.command(rich_help_panel=_SEARCH)(serve.serve)
 app.command(rich_help_panel=_SEARCH)(dedup.dedup)
+app.command(rich_help_panel=_SEARCH)(delete.delete)
 app.add_typer(keys.keys_app, name="keys", rich_help_panel=_SEARCH)
 app.command(rich_help_panel=_MEASURE)(evaluate.evaluate)
 app.command(rich_help_panel=_MEASURE)(status.status)

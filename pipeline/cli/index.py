@@ -1,10 +1,9 @@
-"""`bitquarry index build|verify|list` and `bitquarry alias set|rollback|list`."""
+"""`bitquarry index build|add|compact|verify|list` and `bitquarry alias set|rollback|list`."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -93,6 +92,65 @@ def _search_text(facts: SearchFacts) -> str:
 
 
 @index_app.command()
+def add(
+    index: options.IndexName,
+    alias: AliasName = "live",
+    catalog: options.Catalog = None,
+    config: options.Config = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Bring an index up to the newest version of its collection, at the cost of what changed; deletions included."""
+    from pipeline.jobs.add_to_index import add_to_index
+
+    settings = options.settings_from(config, catalog=catalog)
+    result = add_to_index(options.catalog_of(settings), index, alias=alias, cache_dir=options.cache_dir_of(settings))
+    if as_json:
+        say(json.dumps(asdict(result)))
+        return EXIT_OK
+    state = f"collection version {result.table_version}, {result.num_rows:,} items"
+    if result.changed:
+        say(
+            f"index {index}, generation {result.generation}: {result.num_added:,} rows added, "
+            f"{result.num_removed:,} removed; {state}; alias {alias!r} points at it"
+        )
+    else:
+        say(f"index {index}: nothing new; {state}")
+    if result.advice:
+        say(f"advice: {result.advice}")
+    return EXIT_OK
+
+
+@index_app.command()
+def compact(
+    index: options.IndexName,
+    alias: AliasName = "live",
+    catalog: options.Catalog = None,
+    config: options.Config = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Build an index again at the version that it has, without deleted rows and delta shards."""
+    from pipeline.jobs.compact_index import compact_index
+
+    settings = options.settings_from(config, catalog=catalog)
+    manifest = compact_index(options.catalog_of(settings), index, alias=alias, cache_dir=options.cache_dir_of(settings))
+    facts = {
+        "index": index,
+        "generation": manifest.generation,
+        "alias": alias,
+        "num_rows": manifest.num_rows,
+        "num_shards": len(manifest.shards),
+        "table_version": manifest.table_version,
+    }
+    say(
+        json.dumps(facts)
+        if as_json
+        else f"index {index}, generation {manifest.generation}: {manifest.num_rows:,} items in "
+        f"{len(manifest.shards)} shards; alias {alias!r} points at it"
+    )
+    return EXIT_OK
+
+
+@index_app.command()
 def verify(
     index: options.IndexName,
     alias: AliasName = "live",
@@ -110,8 +168,8 @@ def verify(
     catalog_uri = options.catalog_of(settings)
     indexes = _index_catalog(catalog_uri)
     manifest = indexes.manifest(index, generation) if generation else indexes.resolve(index, alias)
-    cache_dir = Path(settings.search.cache_dir) if settings.search.cache_dir else None
-    report = verify_generation(manifest, ShardFetcher(catalog_uri, open_store(catalog_uri), cache_dir))
+    fetcher = ShardFetcher(catalog_uri, open_store(catalog_uri), options.cache_dir_of(settings))
+    report = verify_generation(manifest, fetcher)
     if as_json:
         say(json.dumps(asdict(report)))
     else:

@@ -68,6 +68,11 @@ def catalog_of(settings: Settings, *, may_be_new: bool = False) -> str:
     return str(path)
 
 
+def cache_dir_of(settings: Settings) -> Path | None:
+    """Where shards of an `s3://` catalog are kept; None: the default folder."""
+    return Path(settings.search.cache_dir) if settings.search.cache_dir else None
+
+
 def _existing_bucket(catalog: str) -> str:
     from pipeline.errors import ObjectNotFound
     from pipeline.object_store.open_store import open_store

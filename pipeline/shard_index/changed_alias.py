@@ -13,13 +13,20 @@ from pipeline.shard_index.shard_fetch import ShardFetcher
 
 
 def move_alias(
-    fetcher: ShardFetcher, index: str, alias: str, change: Callable[[IndexManifest], IndexManifest]
+    fetcher: ShardFetcher,
+    index: str,
+    alias: str,
+    change: Callable[[IndexManifest], IndexManifest],
+    *,
+    built: IndexManifest | None = None,
 ) -> IndexManifest:
     """Point the alias at what `change` makes of its generation, in one conditional write.
 
-    When somebody else moved the alias meanwhile, what was made is removed and `change` is asked again, about the
-    winner's generation. Raises `UnknownName`, what `change` raises, and `ConflictError` when that keeps happening.
+    When somebody else moved the alias meanwhile, what was made is removed (but not `built`, which was there before) and
+    `change` is asked again, about the winner's generation. Raises `UnknownName`, what `change` raises, and
+    `ConflictError` when that keeps happening.
     """
+    kept = None if built is None else built.generation
     indexes = IndexCatalog(fetcher.catalog, fetcher.store)
     made: list[IndexManifest] = []
 
@@ -28,7 +35,7 @@ def move_alias(
             discard_generation(fetcher.store, fetcher.catalog, made.pop())
         current = indexes.resolve(index, alias) if head is None else indexes.manifest(index, head.generation)
         manifest = change(current)
-        if manifest.generation != current.generation:
+        if manifest.generation not in (current.generation, kept):
             made.append(manifest)
         return manifest.generation
 
@@ -38,4 +45,4 @@ def move_alias(
         for manifest in made:
             discard_generation(fetcher.store, fetcher.catalog, manifest)
         raise
-    return made[0] if made else indexes.manifest(index, record.generation)
+    return indexes.manifest(index, record.generation)
