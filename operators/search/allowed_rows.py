@@ -37,10 +37,13 @@ class AllowedRows:
 
     @classmethod
     def all_but(cls, denied: NDArray[np.int64], num_rows: int) -> AllowedRows:
-        """Every row except these positions."""
-        mask = np.ones(num_rows, bool)
-        mask[denied] = False
-        return cls.from_mask(mask)
+        """Every row except these positions. Takes 1 byte for 8 rows: an index that was just changed opens at once."""
+        words = np.full(-(-num_rows // _WORD_BITS), ~np.uint64(0))
+        if num_rows % _WORD_BITS:
+            words[-1] = (np.uint64(1) << np.uint64(num_rows % _WORD_BITS)) - np.uint64(1)
+        rows = np.asarray(denied, np.int64)
+        np.bitwise_and.at(words, rows // _WORD_BITS, ~(np.uint64(1) << (rows % _WORD_BITS).astype(np.uint64)))
+        return cls(words, num_rows)
 
     def to_mask(self) -> NDArray[np.bool_]:
         """Booleans `(num_rows,)`."""
