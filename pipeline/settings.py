@@ -97,6 +97,7 @@ class ServeSettings(_Section):
     batching: bool = True
     max_batch_queries: int = Field(default=256, ge=1, description="that share one pass over the codes")
     drain_seconds: float = Field(default=30.0, gt=0, description="for answers to what is asked when a signal comes")
+    json_log: bool = Field(default=False, description="the log on stderr as JSON, with a line for every request")
     limits: dict[str, int | float] = Field(default_factory=dict)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
@@ -28,6 +29,7 @@ from pipeline.search_api.served_index import ServedIndex, ServedSettings
 from pipeline.search_api.service_app import make_app
 from pipeline.search_api.service_limits import ServiceLimits
 from pipeline.search_api.service_metrics import ServiceMetrics
+from pipeline.search_api.structured_log import structured_log
 from pipeline.settings import ServeSettings, Settings
 from pipeline.shard_index.index_catalog import IndexCatalog
 
@@ -55,6 +57,8 @@ def serve_index(
     serve = settings.serve
     limits = limits_of(serve)
     with ExitStack() as stack:
+        if serve.json_log:
+            stack.enter_context(structured_log(sys.stderr))
         listener = stack.enter_context(bind_listener(serve.host, serve.port))
         keys = keys_of(serve, on_loopback=is_on_loopback(listener))
         served = stack.enter_context(open_indexes(catalog, indexes, settings, limits))

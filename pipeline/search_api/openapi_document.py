@@ -28,7 +28,12 @@ _PROBLEM_SCHEMA = {
     },
 }
 # What the layers around the routes may answer to anything.
-_EVERYWHERE = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.GATEWAY_TIMEOUT)
+_EVERYWHERE = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+)
 _WITH_BODY = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.NOT_FOUND,
@@ -76,6 +81,7 @@ def document(app: FastAPI, requests: Sequence[type[BaseModel]], *, with_keys: bo
         )
         _, bodies = models_json_schema([(model, "validation") for model in requests], ref_template=_REF)
         components = content.setdefault("components", {})
+        _forget_validation_by_fastapi(content)
         components["schemas"] = {
             **components.get("schemas", {}),
             **bodies["$defs"],
@@ -86,3 +92,12 @@ def document(app: FastAPI, requests: Sequence[type[BaseModel]], *, with_keys: bo
             content["security"] = [{"key": []}]
         app.openapi_schema = content
     return app.openapi_schema
+
+
+def _forget_validation_by_fastapi(content: dict[str, Any]) -> None:
+    """FastAPI writes an answer 422 to every route with a parameter; nothing here gives it."""
+    for operations in content["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+    for name in ("HTTPValidationError", "ValidationError"):
+        content["components"]["schemas"].pop(name, None)

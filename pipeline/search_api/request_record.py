@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import random
 import re
@@ -15,8 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pipeline.search_api.problem_response import problem_response
 from pipeline.search_api.problems import Problem, problem_of
 from pipeline.search_api.service_metrics import ServiceMetrics
+from pipeline.search_api.structured_log import REQUESTS
 
-_log = logging.getLogger("bitquarry.access")
+_log = logging.getLogger(REQUESTS)
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _UNMATCHED = "unmatched"
 
@@ -73,15 +73,16 @@ class RequestRecord:
         self._metrics.count_request(route, status)
         if _log.isEnabledFor(logging.INFO):
             state = scope["state"]
-            line = {
+            method = scope["method"] if scope["method"].isalpha() else "other"
+            request = {
                 "request_id": state["request_id"],
-                "method": scope["method"] if scope["method"].isalpha() else "other",
+                "method": method,
                 "route": route,
                 "status": status,
                 "milliseconds": round(1000 * seconds, 3),
                 "key_name": state.get("key_name"),
             }
-            _log.info("%s", json.dumps(line))
+            _log.info("%s %s: %d, request %s", method, route, status, state["request_id"], extra={"request": request})
 
 
 def _request_id(scope: Scope) -> str:

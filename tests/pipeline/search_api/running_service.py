@@ -14,7 +14,6 @@ from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
-import uvicorn
 from fastapi import FastAPI
 
 from operators.decoders.image_decoder import DecodeLimits
@@ -27,11 +26,12 @@ from pipeline.routing.query_router import QueryRouter
 from pipeline.routing.search_session import SearchSession
 from pipeline.routing.searcher_port import SearcherPort
 from pipeline.search_api.api_keys import ApiKeys
+from pipeline.search_api.http_server import HttpServer
 from pipeline.search_api.index_changes import IndexChanges
 from pipeline.search_api.search_service import SearchService
 from pipeline.search_api.served_index import ServedIndex
 from pipeline.search_api.service_app import make_app
-from pipeline.search_api.service_limits import ServiceLimits
+from pipeline.search_api.service_limits import DEFAULT_LIMITS, ServiceLimits
 from pipeline.search_api.service_metrics import ServiceMetrics
 from pipeline.shard_index.index_catalog import IndexCatalog
 from pipeline.shard_index.index_manifest import IndexManifest
@@ -88,11 +88,11 @@ def ask(url: str, method: str, path: str, body: bytes | None = None, headers: Ma
 
 
 @contextmanager
-def running_app(app: FastAPI) -> Iterator[str]:
-    """The base URL of an application that runs until the block ends."""
+def running_app(app: FastAPI, limits: ServiceLimits = DEFAULT_LIMITS) -> Iterator[str]:
+    """The base URL of an application that `HttpServer` runs in a thread until the block ends."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on"))
+        server = HttpServer(app, limits)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
@@ -110,7 +110,7 @@ def running_service(
     *,
     keys: ApiKeys | None = None,
     changes: IndexChanges | None = None,
-    limits: ServiceLimits | None = None,
+    limits: ServiceLimits = DEFAULT_LIMITS,
     refresh_seconds: float = 0.1,
 ) -> Iterator[RunningService]:
     """Serve `index` of `catalog` by its alias `live`, one searcher thread per shard."""
@@ -122,9 +122,9 @@ def running_service(
 
     live = LiveIndex(lambda: indexes.resolve(index, "live").generation, open_generation)
     served = ServedIndex(index, "live", live, lambda _: 0.0, catalog=indexes)
-    service = SearchService({index: served}, changes, limits or ServiceLimits())
+    service = SearchService({index: served}, changes, limits)
     metrics = ServiceMetrics()
-    with running_app(make_app(service, keys=keys, metrics=metrics, refresh_seconds=refresh_seconds)) as url:
+    with running_app(make_app(service, keys=keys, metrics=metrics, refresh_seconds=refresh_seconds), limits) as url:
         yield RunningService(url=url, service=service, metrics=metrics, ports=ports)
 
 
@@ -157,6 +157,6 @@ def _load_encoder(catalog: str, manifest: IndexManifest) -> QueryEncoder:
     return QueryEncoder(model, manifest, DecodeLimits())
 
 
-def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
+def _wait_until_started(server: HttpServer, thread: threading.Thread) -> None:
     wait_until(lambda: server.started or not thread.is_alive(), "the service listens", _START_SECONDS)
     assert server.started, "the service ended while it started"

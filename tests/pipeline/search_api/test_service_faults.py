@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 
 from pipeline.routing.searcher_port import SearcherPort
 from pipeline.search_api.service_limits import ServiceLimits
+from pipeline.search_api.structured_log import REQUESTS
 from tests.pipeline.routing.port_examples import CALLS, fails, hangs, replace_calls
 from tests.pipeline.search_api.running_service import RunningService, running_service, wait_until
 from tests.pipeline.shard_index.index_examples import Corpus, build_example, make_corpus
@@ -110,11 +110,13 @@ def test_a_full_queue_turns_callers_away_at_once(folder: Path) -> None:
 def test_the_log_has_one_line_per_request_and_nothing_of_the_caller(
     running: RunningService, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "bitquarry.access")
+    caplog.set_level(logging.INFO, REQUESTS)
     secret = "s3cret"
     running.post(f"{QUERY}?{secret}", {"key": secret}, {"X-Request-Id": "job-7", "User-Agent": secret})
     running.get(f"/{secret}", {"X-Request-Id": f"{secret} x"})
-    lines = [json.loads(record.message) for record in caplog.records if record.name == "bitquarry.access"]
+    # The line is written after the answer is sent.
+    wait_until(lambda: len([r for r in caplog.records if r.name == REQUESTS]) >= 2, "both lines are written")
+    lines = [vars(record)["request"] for record in caplog.records if record.name == REQUESTS]
     assert [(line["route"], line["status"]) for line in lines] == [
         ("/v1/indexes/{name}/query", 404),
         ("unmatched", 404),
