@@ -11,7 +11,7 @@ import typer
 
 from pipeline.cli import options
 from pipeline.cli.failures import EXIT_DONE_WITH_REJECTS, EXIT_FAILED, EXIT_OK
-from pipeline.cli.output import say
+from pipeline.cli.output import counted, say
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _confirmed(plan: DeletionPlan) -> bool:
         return True
     more = " ..." if len(plan.ids) > _MAX_NAMED else ""
     typer.echo(f"ids {', '.join(map(str, plan.ids[:_MAX_NAMED]))}{more}", err=True)
-    return typer.confirm(f"Delete {len(plan.ids):,} items of index {plan.index} for good?", err=True)
+    return typer.confirm(f"Delete {counted(len(plan.ids), 'item')} of index {plan.index} for good?", err=True)
 
 
 def _say_result(
@@ -84,11 +84,11 @@ def _say_result(
         facts = {"index": index, "generation": generation, "num_deleted": num_deleted, "not_found": not_found}
         say(json.dumps({**facts, "dry_run": done != "deleted"}))
     elif num_deleted:
-        say(f"index {index}, generation {generation}: {num_deleted:,} items {done}")
+        say(f"index {index}, generation {generation}: {counted(num_deleted, 'item')} {done}")
     else:
         say(f"index {index}, generation {generation}: nothing to delete that was not deleted before")
     if not_found:
         named = ", ".join(not_found[:_MAX_NAMED])
-        typer.echo(f"bitquarry: {len(not_found):,} ids or keys name no item: {named}", err=True)
+        typer.echo(f"bitquarry: {len(not_found):,} of the ids and keys name no item: {named}", err=True)
         return EXIT_DONE_WITH_REJECTS
     return EXIT_OK

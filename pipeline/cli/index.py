@@ -10,7 +10,7 @@ import typer
 
 from pipeline.cli import options
 from pipeline.cli.failures import EXIT_FAILED, EXIT_OK
-from pipeline.cli.output import say, table
+from pipeline.cli.output import counted, say, table
 from pipeline.errors import UnknownName
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def add(
     state = f"collection version {result.table_version}, {result.num_rows:,} items"
     if result.changed:
         say(
-            f"index {index}, generation {result.generation}: {result.num_added:,} rows added, "
+            f"index {index}, generation {result.generation}: {counted(result.num_added, 'row')} added, "
             f"{result.num_removed:,} removed; {state}; alias {alias!r} points at it"
         )
     else:

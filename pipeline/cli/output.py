@@ -9,6 +9,11 @@ def say(text: str) -> None:
     print(text)
 
 
+def counted(number: int, thing: str) -> str:
+    """`1 item`, `1,200 items`"""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Columns padded to their widest cell: plain text, so that it can be piped."""
     cells = [list(map(str, headings)), *(list(map(str, row)) for row in rows)]

@@ -28,9 +28,11 @@ def test_the_promised_commands_exist() -> None:
         "rejects",
         "bench",
         "dedup",
+        "delete",
     }
     assert promised <= {path[0] for path in COMMANDS if path}
-    assert {("index", "build"), ("index", "verify"), ("index", "list"), ("alias", "rollback")} <= COMMANDS.keys()
+    assert {("index", name) for name in ("build", "add", "compact", "verify", "list")} <= COMMANDS.keys()
+    assert ("alias", "rollback") in COMMANDS
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)

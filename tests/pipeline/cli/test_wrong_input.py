@@ -78,6 +78,7 @@ class Complain:
 IN = "-C catalog"
 ENCODE = f"encode {IN} -m lsh12"
 QUERY = f"query {IN} -i pictures"
+DELETE = f"delete {IN} -i pictures"
 TRAIN = "train -C new -n m -s pictures"
 
 # Command, exit code, and what the line must say: the thing, and the remedy.
@@ -138,6 +139,20 @@ REFUSALS = {
     "column to keep by": (f"dedup {IN} -i pictures -o o --keep hue", USAGE, ("no column 'hue'", "width")),
     "clusters": (f"dedup {IN} -i pictures -o o --clusters k", USAGE, ("clusters = 'k'", "star or components")),
     "output is a file": (f"dedup {IN} -i pictures -o corrupt.jpg", FAILED, ("corrupt.jpg", "give a folder")),
+    "nothing to delete": (f"{DELETE} --yes", USAGE, ("nothing to delete", "by id or by key")),
+    "delete without asking": (f"{DELETE} --id 5", USAGE, ("no terminal to ask on", "--yes", "--dry-run")),
+    "delete by no number": (f"{DELETE} --id five --yes", USAGE, ("--id", "integer", "bitquarry delete --help")),
+    "delete by no id": (f"{DELETE} --id -5 --yes", USAGE, ("id -5", "whole number from 0")),
+    "delete by a missing file": (
+        f"{DELETE} --ids-file none.txt --yes",
+        USAGE,
+        ("--ids-file none.txt", "cannot be read"),
+    ),
+    "delete by a picture": (f"{DELETE} --ids-file corrupt.jpg --yes", USAGE, ("line 1", "no id", "one id per line")),
+    "delete from no index": (f"delete {IN} -i photos --id 5 --yes", USAGE, ("no index named 'photos'", "pictures")),
+    "add to no index": (f"index add {IN} -i photos", USAGE, ("no index named 'photos'", "known: pictures")),
+    "add to no alias": (f"index add {IN} -i pictures -a next", USAGE, ("next", "known: live")),
+    "compact no index": (f"index compact {IN} -i photos", USAGE, ("no index named 'photos'", "known: pictures")),
     "nothing to evaluate": ("evaluate", USAGE, ("--protocol or --index",)),
     "unknown protocol": ("evaluate -p imagenet", USAGE, ("'imagenet'", "fashion-mnist")),
     "protocol without folder": ("evaluate -p folder", USAGE, ("folder", "--data-dir")),
