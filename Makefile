@@ -19,7 +19,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --no-build-isolation --no-deps -e .
 	touch $@
 
-demo: install ## Train, encode, index, evaluate and query on the sample corpus; writes demo/
+demo: install ## Train, encode, index, evaluate, query and serve the sample corpus, until Ctrl-C; writes demo/
 	$(BIN)/bitquarry demo --out demo
 
 lint: install ## Style, types and import directions

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli.demo_service import free_port, run_until_stopped
 from pipeline.cli.failures import EXIT_OK
 from pipeline.cli.output import say
 from pipeline.errors import PipelineError, UsageError
@@ -23,8 +24,12 @@ def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for the demo's catalog and page; made anew.")] = Path(
         "demo"
     ),
+    port: Annotated[
+        int, typer.Option("--port", "-p", help="Port of the service, or the next free one.", min=0, max=65535)
+    ] = 8000,
+    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="End with the service running.")] = True,
 ) -> int:
-    """Train, encode, index, query and evaluate the sample corpus, and name the page to open."""
+    """Train, encode, index, query and evaluate the sample corpus; then serve it, until Ctrl-C."""
     from pipeline.sample_corpus.sample_corpus import sample_corpus_path
 
     started = time.monotonic()
@@ -38,7 +43,11 @@ def demo(
     for key in _some_keys(sample_corpus_path()):
         _step("query", "--catalog", catalog, "--index", "clips", "--key", key, "--k", 5)
     _step("evaluate", "--catalog", catalog, "--index", "clips", "--html", page)
-    say(f"\nThe demo took {time.monotonic() - started:.0f} s. Open this page in a browser:\n{page.resolve().as_uri()}")
+    say(f"\nThis took {time.monotonic() - started:.0f} s. How good the codes are:\n{page.resolve().as_uri()}")
+    if serve:
+        say("\nThe service comes up now. Open its address in a browser, and drop a picture there.")
+        run_until_stopped(_shown("serve", "--catalog", catalog, "--index", "clips", "--port", free_port(port)))
+        say(f"\nThe service has stopped. To start it again: bitquarry serve --catalog {shlex.quote(str(catalog))}")
     return EXIT_OK
 
 
@@ -63,9 +72,14 @@ def _some_keys(corpus: Path) -> list[str]:
 
 
 def _step(*arguments: object) -> None:
+    finished = subprocess.run(_shown(*arguments), check=False)
+    if finished.returncode != EXIT_OK:
+        raise PipelineError(f"the demo stopped: `bitquarry {arguments[0]}` ended with exit code {finished.returncode}")
+
+
+def _shown(*arguments: object) -> list[str]:
+    """The command, which is printed as users type it."""
     words = [str(argument) for argument in arguments]
     say(f"\n$ bitquarry {shlex.join(words)}")
     sys.stdout.flush()
-    finished = subprocess.run([sys.executable, "-m", "pipeline.cli.app", *words], check=False)
-    if finished.returncode != EXIT_OK:
-        raise PipelineError(f"the demo stopped: `bitquarry {words[0]}` ended with exit code {finished.returncode}")
+    return [sys.executable, "-m", "pipeline.cli.app", *words]

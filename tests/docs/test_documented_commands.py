@@ -30,7 +30,7 @@ GUIDES = {
 
 # Blocks that no test runs, by page and first line, with the reason.
 NOT_RUN = {
-    ("README.md", "make demo    # train, encode, index, query and evaluate 976 drawings that come with it"): (
+    ("README.md", "make demo    # train, encode, index, query, evaluate and serve 976 drawings that come with it"): (
         "make targets have tests of their own; `make test` runs this test"
     ),
     ("README.md", "make install"): "makes the environment that this test runs in",
