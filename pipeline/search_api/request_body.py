@@ -49,8 +49,8 @@ class RequestBodies:
         if num_read > self._max_body_bytes:
             raise self._too_large()
         if self._num_held > self._max_bodies_bytes:
-            detail = "the service holds as many request bodies as it may; ask again in a second"
-            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
+            detail = "the service holds as many request bodies as it may; ask again later"
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, detail)
 
     def _too_large(self) -> HTTPException:
         return HTTPException(

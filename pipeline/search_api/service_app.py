@@ -75,7 +75,7 @@ def make_app(
     app.include_router(clip_retrieval_router(service, bodies, counting))
     app.include_router(health_router(service, metrics))
     app.include_router(page_router())
-    answer_errors(app)
+    answer_errors(app, retry_seconds=limits.retry_seconds)
     # The one added last is outermost.
     if keys is None:
         app.add_middleware(HostGate)

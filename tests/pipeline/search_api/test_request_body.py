@@ -23,7 +23,7 @@ QUERY = "/v1/indexes/photos/query"
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     folder = tmp_path_factory.mktemp("catalog")
     build_example(folder, make_corpus(30))
-    limits = ServiceLimits(max_body_bytes=LIMIT, max_bodies_bytes=2 * LIMIT, max_k=50, max_batch=4)
+    limits = ServiceLimits(max_body_bytes=LIMIT, max_bodies_bytes=2 * LIMIT, max_k=50, max_batch=4, retry_seconds=3)
     with running_service(str(folder), "photos", limits=limits) as running:
         yield running
 
@@ -88,7 +88,7 @@ def test_all_bodies_together_have_a_limit(running: RunningService) -> None:
         refused = [answer for answer in answers if answer]
         assert len(refused) == 1
         assert refused[0].startswith(b"HTTP/1.1 503 ")
-        assert b"retry-after: 1" in refused[0].lower()
+        assert b"retry-after: 3" in refused[0].lower()
     finally:
         for connection in held:
             connection.close()
