@@ -155,6 +155,59 @@ def mih(
     return EXIT_OK
 
 
+@bench_app.command()
+def serve(
+    num_bits: Annotated[int, typer.Option("--num-bits", "-b", help="Of a code: a multiple of 8 up to 4096.")] = 64,
+    num_codes: Annotated[int, typer.Option("--num-codes", "-n", help="Clustered codes that are searched.")] = 1_000_000,
+    num_shards: Annotated[int, typer.Option("--num-shards", help="Of the index; one thread each.")] = 2,
+    kind: Annotated[str, typer.Option("--kind", help="Of the index: scan, auto or another that there is.")] = "scan",
+    k: Annotated[int, typer.Option("--k", "-k", help="Neighbours per query.")] = 10,
+    concurrency: Annotated[list[int], typer.Option("--concurrency", "-c", help="Connections; may be repeated.")] = [  # noqa: B006
+        1,
+        16,
+        64,
+    ],
+    seconds: Annotated[float, typer.Option("--seconds", help="Of each measurement.", min=0.1)] = 5.0,
+    searchers: Annotated[int, typer.Option("--searchers", help="Ray actors to measure too; 0: none.", min=0)] = 2,
+    bare_threads: Annotated[
+        int | None, typer.Option("--bare-threads", help="Of Faiss in the bare app; default: its own choice.", min=1)
+    ] = None,
+    repeats: Annotated[int, typer.Option("--repeats", help="Rounds: each service once, by turns.")] = 3,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same codes.")] = 0,
+    as_json: options.AsJson = False,
+) -> int:
+    """`bitquarry serve` against a bare FastAPI app around Faiss (extras `serve` and `faiss`), over HTTP on loopback."""
+    from pipeline.jobs.bench_serve import BenchServeSettings, bench_serve
+
+    settings = BenchServeSettings(
+        num_bits=num_bits,
+        num_codes=num_codes,
+        num_shards=num_shards,
+        search_kind=kind,
+        k=k,
+        concurrency=tuple(concurrency),
+        seconds=seconds,
+        num_searchers=searchers,
+        bare_threads=bare_threads,
+        num_repeats=repeats,
+        seed=seed,
+    )
+    facts = bench_serve(settings, _progress).to_json()
+    say(json.dumps(facts) if as_json else _serve_summary(facts))
+    return EXIT_OK
+
+
+def _serve_summary(facts: dict[str, Any]) -> str:
+    lines = [f"compared with {facts['comparator_is']}, queries by code, k = {facts['k']}"]
+    for concurrency, at in facts["at_concurrency"].items():
+        rates = f"{at['figure']:,.0f} to {at['comparator']:,.0f} queries/s, ratio {at['ratio']:.2f}"
+        lines.append(
+            f"at {concurrency}: {rates}; p50 {at['service']['p50_milliseconds']:.2f} ms, {at['p50_ratio']:.2f} of its; "
+            f"batching brings {at['batching_gain']:.2f}"
+        )
+    return "\n".join(lines)
+
+
 def _scan_summary(facts: dict[str, Any]) -> str:
     low, high = facts["ratio_spread"]
     return "\n".join(
