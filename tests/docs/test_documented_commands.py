@@ -149,7 +149,7 @@ def test_make_targets_exist() -> None:
     ("line", "unknown"),
     [
         ("bitquarry query --index photos -k 3", []),
-        ("bitquarry serve --port 80", ["serve"]),
+        ("bitquarry launch --port 80", ["launch"]),
         ("bitquarry index build --collection c --name n --fast", ["--fast"]),
         ("bitquarry alias move", ["move"]),
     ],
