@@ -26,6 +26,7 @@ GUIDES = {
     "search": "every byte is as it was written",
     "catalog": "num_rows",
     "operations": "fruit/broken.jpg: decode, undecodable",
+    "serving": '"num_deleted":1',
 }
 
 # Blocks that no test runs, by page and first line, with the reason.
@@ -37,6 +38,7 @@ NOT_RUN = {
     ("docs/models.md", "bitquarry evaluate --protocol fashion-mnist --features hog --method itq --num-bits 32"): (
         "minutes long, and needs a Debian package; benchmarks/bench_retrieval_quality.py runs the protocol"
     ),
+    ("docs/serving.md", "bitquarry serve --host 0.0.0.0 --keys keys.json"): "runs until it is stopped, open to others",
     ("docs/operations.md", "bitquarry bench encode --json"): "makes 9 GB of photos; its own tests run it small",
 }
 RUN_LANGUAGES = ("sh", "python")
@@ -50,7 +52,8 @@ def _runnable(page: str) -> list[Block]:
 
 def _run(blocks: Iterable[Block], folder: Path) -> str:
     """Run blocks as one shell session in `folder`; what they print. The trace shows which command failed."""
-    script = shell_script(list(blocks))
+    # What a block leaves running ends with it, also when a later command fails.
+    script = "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n" + shell_script(list(blocks))
     variables = {**environment(), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     variables.pop("BITQUARRY_CATALOG", None)
     finished = subprocess.run(
