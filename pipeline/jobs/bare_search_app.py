@@ -21,6 +21,8 @@ from pydantic import BaseModel
 
 
 class Asked(BaseModel):
+    """One query: a code in hex, and how many neighbours."""
+
     code: str
     k: int
 

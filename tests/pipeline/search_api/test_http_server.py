@@ -1,0 +1,337 @@
+"""The limits of connections, on real sockets. Each probe is also pointed at plain uvicorn, where it must fail."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from pipeline.errors import UsageError
+from pipeline.search_api import limited_protocol as module
+from pipeline.search_api.http_server import HttpServer, address_of, allow_files, bind_listener, is_on_loopback
+from pipeline.search_api.service_limits import ServiceLimits
+from tests.command_line import environment
+
+QUICK = ServiceLimits(header_seconds=0.4, body_seconds=0.4, keep_alive_seconds=0.4, max_header_bytes=4096)
+# A probe that sees nothing for so long has found no limit.
+_PATIENCE_SECONDS = 8.0
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
+LARGE = 2**25
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Reads the body and answers 200; /large answers `LARGE` bytes."""
+    if scope["type"] == "lifespan":
+        for name in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{name}.complete"})
+        return
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        more = message.get("more_body", False)
+    body = bytes(LARGE) if scope["path"] == "/large" else b"here"
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@contextmanager
+def running(server: uvicorn.Server) -> Iterator[tuple[str, int]]:
+    """The address of a server that runs in a thread."""
+    with bind_listener("127.0.0.1", 0) as listener:
+        address = listener.getsockname()
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            deadline = time.monotonic() + 20
+            while not server.started:
+                assert thread.is_alive()
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            yield address
+        finally:
+            server.should_exit = True
+            thread.join(20)
+    assert not thread.is_alive()
+
+
+def limited(limits: ServiceLimits = QUICK) -> HttpServer:
+    return HttpServer(app, limits, drain_seconds=0.5)
+
+
+def plain() -> uvicorn.Server:
+    config = uvicorn.Config(app, log_level="error", timeout_keep_alive=3600, timeout_graceful_shutdown=1)
+    return uvicorn.Server(config)
+
+
+@contextmanager
+def connected(address: tuple[str, int]) -> Iterator[socket.socket]:
+    with socket.create_connection(address, timeout=_PATIENCE_SECONDS) as client:
+        yield client
+
+
+def received_until_closed(client: socket.socket) -> bytes:
+    """All that comes until the server closes. Raises `TimeoutError` when it does not."""
+    received = b""
+    while chunk := client.recv(2**16):
+        received += chunk
+    return received
+
+
+def dribble_headers(address: tuple[str, int]) -> bytes:
+    """One header line after another, for ever: each of them shows that the client lives."""
+    with connected(address) as client:
+        client.sendall(b"GET / HTTP/1.1\r\n")
+        return _dribble(client, b"x-more: 1\r\n")
+
+
+def dribble_body(address: tuple[str, int]) -> bytes:
+    with connected(address) as client:
+        client.sendall(POST)
+        return _dribble(client, b"x")
+
+
+def say_nothing(address: tuple[str, int]) -> bytes:
+    with connected(address) as client:
+        return received_until_closed(client)
+
+
+def keep_alive(address: tuple[str, int]) -> bytes:
+    with connected(address) as client:
+        client.sendall(GET)
+        return received_until_closed(client)
+
+
+def blank_lines_while_kept(address: tuple[str, int]) -> bytes:
+    with connected(address) as client:
+        client.sendall(GET)
+        return _dribble(client, b"\r\n", expects=b"here")
+
+
+def _dribble(client: socket.socket, piece: bytes, expects: bytes = b"") -> bytes:
+    """Send `piece` again and again (after `expects` has come) until the server closes."""
+    received = b""
+    deadline = time.monotonic() + _PATIENCE_SECONDS / 4
+    client.settimeout(0.05)
+    while time.monotonic() < deadline:
+        try:
+            chunk = client.recv(2**16)
+            received += chunk
+            if not chunk:
+                return received
+        except TimeoutError:
+            with suppress(ConnectionError):
+                if expects in received:
+                    client.sendall(piece)
+        except ConnectionError:
+            return received
+    raise TimeoutError
+
+
+@pytest.mark.parametrize(
+    ("probe", "answer"),
+    [
+        (dribble_headers, b"HTTP/1.1 408 "),
+        (dribble_body, b"HTTP/1.1 408 "),
+        (say_nothing, b""),
+        (keep_alive, b"HTTP/1.1 200 "),
+        (blank_lines_while_kept, b"HTTP/1.1 200 "),
+    ],
+)
+def test_slow_clients_are_closed_and_others_served(probe: Callable[[tuple[str, int]], bytes], answer: bytes) -> None:
+    with running(limited()) as address:
+        ended: list[bytes] = []
+        slow = threading.Thread(target=lambda: ended.append(probe(address)))
+        slow.start()
+        num_served = 0
+        while slow.is_alive() or num_served == 0:
+            with connected(address) as client:
+                client.sendall(GET)
+                assert client.recv(2**16).startswith(b"HTTP/1.1 200 ")
+                num_served += 1
+        slow.join()
+        assert ended
+        assert ended[0].startswith(answer)
+        assert bool(ended[0]) == bool(answer)
+
+
+@pytest.mark.parametrize("probe", [dribble_headers, dribble_body, blank_lines_while_kept])
+def test_the_probes_find_no_limits_in_plain_uvicorn(probe: Callable[[tuple[str, int]], bytes]) -> None:
+    with running(plain()) as address, pytest.raises(TimeoutError):
+        probe(address)
+
+
+def test_one_connection_too_many_is_refused_at_once() -> None:
+    with running(limited(replace(QUICK, max_connections=2, header_seconds=60, retry_seconds=7))) as address:
+        with connected(address) as first, connected(address) as second:
+            for client in (first, second):
+                client.sendall(GET)
+                assert client.recv(2**16).startswith(b"HTTP/1.1 200 ")
+            for _ in range(3):
+                with connected(address) as third:
+                    third.sendall(GET)
+                    head, _, body = received_until_closed(third).partition(b"\r\n\r\n")
+                    assert head.startswith(b"HTTP/1.1 503 ")
+                    assert b"Retry-After: 7" in head
+                    assert json.loads(body)["detail"].startswith("2 connections are open")
+            first.sendall(GET)
+            assert first.recv(2**16).startswith(b"HTTP/1.1 200 ")
+        _wait_until_served(address)
+
+
+def _wait_until_served(address: tuple[str, int]) -> None:
+    """The places of connections that are gone can be had again."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with connected(address) as client:
+            client.sendall(GET)
+            if client.recv(2**16).startswith(b"HTTP/1.1 200 "):
+                return
+    pytest.fail("no connection is taken")
+
+
+@pytest.mark.parametrize("num_pieces", [1, 20])
+@pytest.mark.parametrize(("num_bytes", "status"), [(3900, b"200"), (4200, b"431")])
+def test_headers_have_a_size(num_pieces: int, num_bytes: int, status: bytes) -> None:
+    request = b"GET / HTTP/1.1\r\nHost: localhost\r\nx: " + b"y" * num_bytes + b"\r\n\r\n"
+    with running(limited(replace(QUICK, header_seconds=60))) as address, connected(address) as client:
+        size = -(-len(request) // num_pieces)
+        for start in range(0, len(request), size):
+            client.sendall(request[start : start + size])
+            time.sleep(0.002)
+        assert client.recv(2**16).startswith(b"HTTP/1.1 " + status)
+
+
+def test_a_header_without_end_is_refused() -> None:
+    with running(limited(replace(QUICK, header_seconds=60))) as address, connected(address) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nx: ")
+        assert b" 431 " in _dribble(client, b"y" * 500)
+
+
+def test_what_is_no_http_is_refused() -> None:
+    with running(limited()) as address, connected(address) as client:
+        client.sendall(b"\x16\x03\x01 hello\r\n\r\n")
+        head, _, body = received_until_closed(client).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 ")
+        assert b"application/problem+json" in head
+        assert json.loads(body)["detail"] == "not a request of HTTP/1.1"
+
+
+def test_a_client_that_reads_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LINGER_SECONDS", 0.3)
+    server = limited()
+    with running(server) as address, connected(address) as client:
+        client.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        deadline = time.monotonic() + 10
+        while not server.server_state.total_requests or server.server_state.connections:
+            assert time.monotonic() < deadline, "the connection is held"
+            time.sleep(0.02)
+        with suppress(ConnectionError):
+            assert len(received_until_closed(client)) < LARGE
+
+
+def test_addresses() -> None:
+    with bind_listener("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        assert address_of(listener) == f"http://127.0.0.1:{port}"
+        assert is_on_loopback(listener)
+        with pytest.raises(UsageError, match=rf"^serve\.port {port}: in use on 127\.0\.0\.1; stop what"):
+            bind_listener("127.0.0.1", port)
+    with bind_listener("0.0.0.0", 0) as listener:
+        assert not is_on_loopback(listener)
+    with pytest.raises(UsageError, match=r"^serve\.host 'no\.such\.host\.invalid': no address"):
+        bind_listener("no.such.host.invalid", 0)
+    with pytest.raises(UsageError, match=r"^serve\.host '192\.0\.2\.1', serve\.port 0: "):
+        bind_listener("192.0.2.1", 0)
+
+
+def test_too_few_files_are_said() -> None:
+    with pytest.raises(UsageError, match=r"files, the service needs 1,000,000,000: set serve\.limits\.max_connections"):
+        allow_files(10**9)
+
+
+_SIGNALLED = """
+import sys
+from pipeline.cli.failures import run_command
+from pipeline.search_api.http_server import HttpServer, bind_listener, serve_app
+from tests.pipeline.search_api.test_http_server import QUICK, app
+from dataclasses import replace
+
+limits = replace(QUICK, body_seconds=60)
+
+def serve():
+    with bind_listener("127.0.0.1", 0) as listener:
+        say = lambda: print(listener.getsockname()[1], flush=True)
+        serve_app(HttpServer(app, limits, drain_seconds=float(sys.argv[1]), on_started=say), listener, limits)
+
+sys.exit(run_command(serve))
+"""
+
+
+@contextmanager
+def signalled(drain_seconds: float) -> Iterator[tuple[subprocess.Popen[str], tuple[str, int]]]:
+    """A process that serves, and its address."""
+    command = [sys.executable, "-c", _SIGNALLED, str(drain_seconds)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
+    try:
+        assert process.stdout is not None
+        yield process, ("127.0.0.1", int(process.stdout.readline()))
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_requests_finish(number: signal.Signals) -> None:
+    with signalled(60) as (process, address), connected(address) as client, connected(address) as idle:
+        client.sendall(POST)
+        _wait_until_served(address)
+        process.send_signal(number)
+        assert idle.recv(1) == b"", "a connection without a request is closed"
+        _wait_until_refused(address)
+        client.sendall(b"x" * 100)
+        assert received_until_closed(client).startswith(b"HTTP/1.1 200 ")
+        assert process.wait(20) == 0
+
+
+def test_nobody_is_waited_for_longer_than_is_allowed() -> None:
+    with signalled(0.3) as (process, address), connected(address) as client:
+        client.sendall(POST)
+        _wait_until_served(address)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+def test_a_second_interrupt_ends_at_once() -> None:
+    with signalled(3600) as (process, address), connected(address) as client, connected(address) as idle:
+        client.sendall(POST)
+        _wait_until_served(address)
+        process.send_signal(signal.SIGINT)
+        assert idle.recv(1) == b""
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+
+
+def _wait_until_refused(address: tuple[str, int]) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(address, timeout=1).close()
+        except OSError:
+            return
+    pytest.fail("new connections are still taken")
