@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from operators.search.hamming_flat import search_flat
 from pipeline.errors import CorruptFile
 from pipeline.object_store.open_store import open_store
+from pipeline.shard_index.generation_change import GenerationChange, change_generation
 from pipeline.shard_index.index_builder import build_generation
 from pipeline.shard_index.index_manifest import IndexManifest
 from pipeline.shard_index.shard_searcher import SearcherSpec, ShardSearcher
 from pipeline.shard_index.shard_shelf import ShardShelf
 from tests.oracles import same_answer
+from tests.pipeline.shard_index.changed_examples import Growth, fetcher_of, grow
 from tests.pipeline.shard_index.index_examples import build_example, flip_byte, make_corpus, make_queries, plan_for
 
 
@@ -72,4 +76,25 @@ def test_equal_files_that_are_read_differently_are_different_shards(tmp_path: Pa
     shelf = ShardShelf()
     for manifest in manifests:
         shelf.searcher(spec_of(tmp_path, manifest))
+    assert shelf.num_shards == 2
+
+
+def test_a_changed_generation_reads_only_what_is_new(tmp_path: Path) -> None:
+    corpus, queries = make_corpus(30), make_queries(4)
+    shelf, fetcher = ShardShelf(), fetcher_of(tmp_path)
+    old = grow(tmp_path, corpus, Growth(part=[0] * 30, dead=[False] * 30))
+    shelf.searcher(spec_of(tmp_path, old))
+    for shard in old.shards:
+        for file in shard.files:
+            if file != shard.ids:
+                # What is open stays open; to open it again would fail.
+                (tmp_path / "indexes" / "photos" / old.generation / file.name).unlink()
+    new = change_generation(fetcher, old, GenerationChange(table_version=4, deleted=corpus.ids[[3, 25]]))
+    searcher = shelf.searcher(spec_of(tmp_path, new))
+    living = np.setdiff1d(np.arange(30), [3, 25])
+    expected = search_flat(corpus.codes[living], corpus.ids[living], queries, k=7)
+    assert same_answer(searcher.search(queries, 7), expected)
+    assert (searcher.num_rows, shelf.num_shards) == (28, 2)
+    assert searcher.ids_of_key(corpus.key(3)) == []
+    shelf.forget(old.generation)
     assert shelf.num_shards == 2
