@@ -80,7 +80,12 @@ class ChromiumPage:
         return result
 
     def open(self, url: str) -> None:
+        """Go to a page, and wait until it is loaded."""
+        num_before = len(self.events)
         self.send("Page.navigate", url=url)
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while not any(method == "Page.loadEventFired" for method, _ in self.events[num_before:]):
+            self._read(deadline, f"loading {url}")
 
     def evaluate(self, expression: str) -> Any:
         """What JavaScript in the page gives, awaited. Fails the test when it throws."""

@@ -246,12 +246,14 @@ function showProblem(error) {
 }
 
 function sentence(text) {
-  const first = text.charAt(0).toUpperCase() + text.slice(1);
+  // A field's name stays as it is: `k = 5000: expected …`.
+  const first = /^[a-z]+ [a-z]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
   return /[.!?]$/.test(first) ? first : `${first}.`;
 }
 
 function goHome() {
-  return go({ ...searchBy(state, {}), radius: null, where: [] });
+  const index = status?.index === state.index ? state.index : null;
+  return go({ ...readAddress(""), index });
 }
 
 function askForKey() {
