@@ -23,9 +23,10 @@ _SIDE = 8
 
 
 def write_synthetic_index(
-    catalog: str, index: str, codes: BinaryCodes, *, num_shards: int, search_kind: str = "scan"
+    catalog: str, index: str, codes: BinaryCodes, *, num_shards: int, search_kind: str = "scan", first_id: int = 0
 ) -> IndexManifest:
-    """Row i has id i and key "i"; alias `live` points at the generation. The model is LSH on small pictures."""
+    """Row i has id `first_id` + i, in digits its key; alias `live` points at the generation. The model is LSH on small
+    pictures."""
     store = open_store(catalog)
     hasher = RandomProjection(num_bits=codes.num_bits, seed=0)
     model = HashingModel(PixelFeatures(side=_SIDE, gray=True), hasher)
@@ -44,16 +45,16 @@ def write_synthetic_index(
         num_shards=num_shards,
         search_kind=search_kind,
     )
-    manifest = build_generation(store, plan, _tables(codes))
+    manifest = build_generation(store, plan, _tables(codes, first_id))
     IndexCatalog(catalog, store).point_alias(index, "live", manifest.generation)
     return manifest
 
 
-def _tables(codes: BinaryCodes) -> Iterator[pa.Table]:
+def _tables(codes: BinaryCodes, first_id: int) -> Iterator[pa.Table]:
     num_bytes = codes.packed.shape[1]
     for start in range(0, len(codes), _FILE_ROWS):
         packed = np.ascontiguousarray(codes.packed[start : start + _FILE_ROWS])
-        ids = pa.array(np.arange(start, start + len(packed), dtype=np.int64))
+        ids = pa.array(np.arange(first_id + start, first_id + start + len(packed), dtype=np.int64))
         code = pa.FixedSizeBinaryArray.from_buffers(pa.binary(num_bytes), len(packed), [None, pa.py_buffer(packed)])
         keys = pc.cast(ids, pa.string())
         yield pa.table({"id": ids, "code": code, "key": keys, "uri": keys})
