@@ -57,12 +57,18 @@ class QueryRouter:
         self._deadline_seconds = deadline_seconds
 
     def rank(
-        self, queries: SearchQueries, *, k: int, scope: SearchScope = EVERYTHING, allow_partial: bool = False
+        self,
+        queries: SearchQueries,
+        *,
+        k: int,
+        scope: SearchScope = EVERYTHING,
+        allow_partial: bool = False,
+        deadline_seconds: float | None = None,
     ) -> RankedAnswer:
-        """Ids and distances of the `k` nearest items of each query, of those in `scope`. Raises `UsageError` and
-        `SearchError`."""
+        """Ids and distances of the `k` nearest items of each query, of those in `scope`; within `deadline_seconds`, or
+        the router's own. Raises `UsageError` and `SearchError`."""
         check_k(k)
-        failing = _Failing(allow_partial, Deadline.after(self._deadline_seconds))
+        failing = _Failing(allow_partial, Deadline.after(deadline_seconds or self._deadline_seconds))
         return self._rank(queries, k, scope, failing)
 
     def search(

@@ -15,7 +15,7 @@ from pipeline.routing.query_encoder import QueryEncoder
 from pipeline.routing.search_session import SearchSession
 from pipeline.search_api.bounded_threads import BoundedThreads
 from pipeline.search_api.query_request import QueryBy
-from pipeline.search_api.query_terms import check_limit, decode_base64, given_field, parse_code
+from pipeline.search_api.query_terms import decode_base64, given_field, parse_code
 from pipeline.search_api.service_limits import ServiceLimits
 
 Result = TypeVar("Result")
@@ -38,7 +38,6 @@ class QueryPreparer:
     """Pictures are decoded in threads of their own, so that they do not hold up other queries. For one event loop."""
 
     def __init__(self, limits: ServiceLimits) -> None:
-        self._limits = limits
         self._encoding = BoundedThreads("encoding", limits.num_encoding, limits.max_waiting_pictures)
         self._lookups = BoundedThreads("lookup", _LOOKUP_THREADS, limits.max_waiting)
 
@@ -60,7 +59,6 @@ class QueryPreparer:
         self, session: SearchSession, asked: Sequence[QueryBy]
     ) -> list[PreparedQuery | PipelineError]:
         """Each query, or what is wrong with it. Raises `SearchError` and `ServiceOverloaded`, which concern all."""
-        check_limit("queries", len(asked), self._limits.max_batch)
         pictures = [row for row, each in enumerate(asked) if each.image_b64 is not None and _is_single(each)]
         others = [row for row in range(len(asked)) if row not in set(pictures)]
         prepared = dict(

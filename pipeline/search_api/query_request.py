@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchem
 _MAX_ID = 2**63 - 1
 _MAX_TEXT = 4096
 _MAX_CONDITIONS = 16
+_MAX_CONDITION = 1024
 # Far above every code, far below what an int32 holds.
 _MAX_RADIUS = 2**20
 _DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)
@@ -37,7 +38,8 @@ ItemId = Annotated[
     ),
 ]
 Text = Annotated[str, Field(max_length=_MAX_TEXT)]
-Conditions = Annotated[tuple[Text, ...], Field(max_length=_MAX_CONDITIONS, strict=False)]
+Condition = Annotated[str, Field(max_length=_MAX_CONDITION)]
+Conditions = Annotated[tuple[Condition, ...], Field(max_length=_MAX_CONDITIONS, strict=False)]
 Ties = Literal["id", "all"]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 

@@ -24,7 +24,7 @@ def _parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 TERM_PARAMETERS = [
     _parameter("k", {"type": "integer", "minimum": 1, "default": 10}),
     _parameter("radius", {"type": "integer", "minimum": 0, "maximum": 2**20}),
-    _parameter("where", {"type": "array", "items": {"type": "string", "maxLength": 4096}, "maxItems": 16}),
+    _parameter("where", {"type": "array", "items": {"type": "string", "maxLength": 1024}, "maxItems": 16}),
     _parameter("ties", {"type": "string", "enum": ["id", "all"], "default": "id"}),
     _parameter("allow_partial", {"type": "boolean", "default": False}),
     _parameter("with_payload", {"type": "boolean", "default": True}),

@@ -76,7 +76,7 @@ class SearchService:
     async def query_batch(self, name: str, asked: BatchRequest) -> JsonObject:
         """Hits of each query, or what is wrong with it. Raises `UsageError` when all are wrong."""
         started = time.perf_counter()
-        terms = self._terms(asked)
+        terms = self._terms(asked, len(asked.queries))
         async with self.served(name).live.using() as generation:
             prepared = await self._preparer.prepare_all(generation.session, asked.queries)
             good = [each for each in prepared if isinstance(each, PreparedQuery)]
@@ -155,10 +155,14 @@ class SearchService:
         async with self.served(name).live.using() as generation:
             return await self._preparer.look_up(_item, generation.session, item_id)
 
-    def _terms(self, asked: SearchTerms) -> RankingTerms:
+    def _terms(self, asked: SearchTerms, num_queries: int = 1) -> RankingTerms:
         """Checked before any picture is decoded for them."""
-        check_limit("k", asked.k, self.limits.max_k)
-        return RankingTerms(asked=asked, query_terms=query_terms(asked), max_hits=self.limits.max_k)
+        limits = self.limits
+        check_limit("k", asked.k, limits.max_k)
+        check_limit("queries", num_queries, limits.max_batch)
+        check_limit("k x queries", asked.k * num_queries, limits.max_answer_hits)
+        max_hits = min(limits.max_k, limits.max_answer_hits // num_queries)
+        return RankingTerms(asked=asked, query_terms=query_terms(asked), max_hits=max_hits)
 
     async def refresh(self) -> None:
         """Follow every alias. An index that cannot be refreshed says so in its status."""

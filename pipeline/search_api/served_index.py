@@ -21,9 +21,11 @@ from pipeline.shard_index.index_manifest import IndexManifest
 
 @dataclass(frozen=True, kw_only=True)
 class ServedSettings:
-    """`max_staleness_seconds`: from when on an index that lacks changes of its collection is not ready; None: never."""
+    """`max_staleness_seconds`: from when on an index that lacks changes of its collection is not ready; None: never.
+    `probe_seconds`: a shard that takes longer to answer the probe of a refresh counts as missing."""
 
     max_staleness_seconds: float | None = None
+    probe_seconds: float = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,7 @@ class ServedIndex:
         self.catalog = catalog
         self._staleness = staleness
         self._settings = settings
+        self._refreshing = asyncio.Lock()
         self._status = IndexStatus(index=name, alias=alias)
 
     def status(self) -> IndexStatus:
@@ -86,6 +89,10 @@ class ServedIndex:
 
     async def refresh(self) -> None:
         """Follow the alias, ask all shards, and look how far the collection is ahead."""
+        async with self._refreshing:
+            await self._refresh()
+
+    async def _refresh(self) -> None:
         await self.live.refresh()
         if self.live.generation is None:
             trouble = self.live.trouble
@@ -94,7 +101,7 @@ class ServedIndex:
             return
         async with self.live.using() as served:
             manifest = served.session.manifest
-            coverage = await asyncio.to_thread(_probe, served.session)
+            coverage = await asyncio.to_thread(_probe, served.session, self._settings.probe_seconds)
             staleness, unknown = await asyncio.to_thread(self._staleness_of, manifest)
         reasons = _missing(coverage) + self._late(staleness)
         self._status = IndexStatus(
@@ -131,7 +138,7 @@ class ServedIndex:
         return (f"the index lacks a change of {staleness:.0f} s ago, {allowed:g} s are allowed; build it again",)
 
 
-def _probe(session: SearchSession) -> Coverage:
+def _probe(session: SearchSession, deadline_seconds: float) -> Coverage:
     """How much of the index answers now."""
     manifest = session.manifest
     nothing = Coverage(
@@ -140,9 +147,10 @@ def _probe(session: SearchSession) -> Coverage:
     packed = np.zeros((1, num_code_bytes(manifest.num_bits)), np.uint8)
     try:
         queries = session.queries_of(BinaryCodes(packed, manifest.num_bits))
-        return session.router.rank(queries, k=1, allow_partial=True).coverage
+        ranked = session.router.rank(queries, k=1, allow_partial=True, deadline_seconds=deadline_seconds)
     except (PipelineError, OperatorError):
         return nothing
+    return ranked.coverage
 
 
 def _missing(coverage: Coverage) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ from pipeline.search_api.query_routes import query_router
 from pipeline.search_api.request_body import RequestBodies
 from pipeline.search_api.request_record import RequestRecord
 from pipeline.search_api.search_service import SearchService
+from pipeline.search_api.served_index import ServedIndex
 from pipeline.search_api.service_metrics import ServiceMetrics
 from pipeline.search_api.thumbnails import thumbnail_router
 from pipeline.search_api.web_page import page_router
@@ -90,31 +91,31 @@ def make_app(
 async def _serving(
     service: SearchService, changes: FollowedChanges | None, metrics: ServiceMetrics, refresh_seconds: float
 ) -> AsyncIterator[None]:
-    for served in service.indexes.values():
+    every = list(service.indexes.values())
+    for served in every:
         served.live.on_pass = metrics.observe_batch
-    await _refresh(service, metrics)
-    following = asyncio.create_task(_follow(service, metrics, refresh_seconds))
+    await asyncio.gather(*(_refresh(served, metrics) for served in every))
+    following = [asyncio.create_task(_follow(served, metrics, refresh_seconds)) for served in every]
     try:
         yield
     finally:
-        following.cancel()
-        await asyncio.wait([following])
+        for task in following:
+            task.cancel()
+        await asyncio.gather(*following, return_exceptions=True)
         if changes is not None:
             changes.close()
         await service.close()
 
 
-async def _follow(service: SearchService, metrics: ServiceMetrics, refresh_seconds: float) -> None:
+async def _follow(served: ServedIndex, metrics: ServiceMetrics, refresh_seconds: float) -> None:
     while True:
         await asyncio.sleep(refresh_seconds)
-        await _refresh(service, metrics)
+        await _refresh(served, metrics)
 
 
-async def _refresh(service: SearchService, metrics: ServiceMetrics) -> None:
-    """An index that fails in an unforeseen way is named in the log and tried again; the others go on."""
-    served = list(service.indexes.values())
-    results = await asyncio.gather(*(each.refresh() for each in served), return_exceptions=True)
-    for each, result in zip(served, results, strict=True):
-        if isinstance(result, Exception):
-            _log.error("index %s cannot be refreshed", each.name, exc_info=result)
-        metrics.observe_index(each.status())
+async def _refresh(served: ServedIndex, metrics: ServiceMetrics) -> None:
+    """A refresh that fails in an unforeseen way is in the log, and tried again."""
+    (failure,) = await asyncio.gather(served.refresh(), return_exceptions=True)
+    if isinstance(failure, Exception):
+        _log.error("index %s cannot be refreshed", served.name, exc_info=failure)
+    metrics.observe_index(served.status())

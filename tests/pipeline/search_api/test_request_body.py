@@ -23,7 +23,9 @@ QUERY = "/v1/indexes/photos/query"
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     folder = tmp_path_factory.mktemp("catalog")
     build_example(folder, make_corpus(30))
-    limits = ServiceLimits(max_body_bytes=LIMIT, max_bodies_bytes=2 * LIMIT, max_k=50, max_batch=4, retry_seconds=3)
+    limits = ServiceLimits(
+        max_body_bytes=LIMIT, max_bodies_bytes=2 * LIMIT, max_k=50, max_batch=4, max_answer_hits=100, retry_seconds=3
+    )
     with running_service(str(folder), "photos", limits=limits) as running:
         yield running
 
@@ -125,6 +127,8 @@ def test_limits_of_k_and_of_a_batch_are_named(running: RunningService) -> None:
     assert (reply.status, reply.json()["detail"]) == (400, "k = 51: expected at most 50")
     reply = running.post(f"{QUERY}/batch", {"queries": [{"code": "0000"}] * 5})
     assert (reply.status, reply.json()["detail"]) == (400, "queries = 5: expected at most 4")
+    reply = running.post(f"{QUERY}/batch", {"queries": [{"code": "0000"}] * 3, "k": 34})
+    assert (reply.status, reply.json()["detail"]) == (400, "k x queries = 102: expected at most 100")
     everything = running.post(QUERY, {"code": "0000", "k": 50}).json()
     assert len(everything["hits"]) == 30
     assert everything["ties"]["complete"]

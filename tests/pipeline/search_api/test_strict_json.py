@@ -36,6 +36,7 @@ WRONG = {
     "deep": (b'{"where": ' + b"[" * 100_000, "nested too deep"),
     "where text": (b'{"where": "label=a"}', 'where = "label=a"'),
     "where number": (b'{"where": [1]}', "where.0 = 1: expected a valid string"),
+    "where long": (b'{"where": ["a=' + b"x" * 1100 + b'"]}', "at most 1024 characters"),
     "ties": (b'{"ties": "first"}', "ties = \"first\": expected 'id' or 'all'"),
     "id negative": (b'{"id": -1}', "id: '-1' is no id"),
     "id too large": (b'{"id": 9223372036854775808}', "2**63 - 1"),
