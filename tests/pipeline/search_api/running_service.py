@@ -29,7 +29,7 @@ from pipeline.search_api.api_keys import ApiKeys
 from pipeline.search_api.http_server import HttpServer
 from pipeline.search_api.index_changes import IndexChanges
 from pipeline.search_api.search_service import SearchService
-from pipeline.search_api.served_index import DEFAULT_SETTINGS, ServedIndex, ServedSettings
+from pipeline.search_api.served_index import ServedIndex
 from pipeline.search_api.service_app import make_app
 from pipeline.search_api.service_limits import DEFAULT_LIMITS, ServiceLimits
 from pipeline.search_api.service_metrics import ServiceMetrics
@@ -112,7 +112,6 @@ def running_service(
     changes: IndexChanges | None = None,
     limits: ServiceLimits = DEFAULT_LIMITS,
     refresh_seconds: float = 0.1,
-    settings: ServedSettings = DEFAULT_SETTINGS,
 ) -> Iterator[RunningService]:
     """Serve `index` of `catalog` by its alias `live`, one searcher thread per shard."""
     ports: dict[str, list[SearcherPort]] = {}
@@ -122,7 +121,7 @@ def running_service(
         return open_session(catalog, indexes.manifest(index, generation), closing, ports)
 
     live = LiveIndex(lambda: indexes.resolve(index, "live").generation, open_generation)
-    served = ServedIndex(index, "live", live, lambda _: 0.0, catalog=indexes, settings=settings)
+    served = ServedIndex(index, "live", live, lambda _: 0.0, catalog=indexes)
     service = SearchService({index: served}, changes, limits)
     metrics = ServiceMetrics()
     with running_app(make_app(service, keys=keys, metrics=metrics, refresh_seconds=refresh_seconds), limits) as url:
