@@ -86,6 +86,25 @@ def test_any_growth_answers_like_the_rows_that_are_left(
     assert (answer.coverage.rows_searched, answer.coverage.rows_total) == (len(growth.living),) * 2
 
 
+@pytest.mark.parametrize("k", [1, 3])
+def test_an_added_row_wins_a_tie_by_its_lower_id(tmp_path: Path, k: int) -> None:
+    """One query at a time: the bound that a delta shard is searched with is that of this query."""
+    growth = Growth(part=[1] * 20 + [0] * 20, dead=[False] * NUM_ROWS, num_shards=1)
+    manifest = grow(tmp_path, CORPUS, growth)
+    num_ties = 0
+    with ThreadPoolExecutor(1) as executor:
+        router = open_router(tmp_path, manifest, 1, executor)
+        for row in range(NUM_ROWS):
+            query = CORPUS.codes[row : row + 1]
+            expected = search_flat(CORPUS.codes, CORPUS.ids, query, k=k)
+            assert same_answer(router.rank(query, k=k).ranked, expected)
+            of_build = search_flat(CORPUS.codes[20:], CORPUS.ids[20:], query, k=k)
+            num_ties += int(
+                of_build.distances[0, -1] == expected.distances[0, -1] and of_build.ids[0, -1] != expected.ids[0, -1]
+            )
+    assert num_ties > 0, "no tie was decided by an id: the test showed nothing"
+
+
 @settings(max_examples=15, deadline=None)
 @given(growth=growths(), num_searchers=st.integers(1, 3))
 def test_items_are_found_by_id_and_key_unless_deleted(
