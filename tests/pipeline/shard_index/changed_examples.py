@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from operators.hashers.hasher import CodeKind
 from pipeline.object_store.open_store import open_store
 from pipeline.shard_index.generation_change import GenerationChange, change_generation
 from pipeline.shard_index.index_builder import build_generation
@@ -27,6 +28,7 @@ class Growth:
     dead: Sequence[bool]
     num_shards: int = 2
     search_kind: str = "scan"
+    code_kind: CodeKind = "binary"
 
     @property
     def living(self) -> NDArray[np.intp]:
@@ -49,6 +51,7 @@ def grow(catalog: str | Path, corpus: Corpus, growth: Growth) -> IndexManifest:
         plan_for(str(catalog), corpus, num_shards=growth.num_shards),
         num_rows=base.num_rows,
         search_kind=growth.search_kind,
+        code_kind=growth.code_kind,
     )
     fetcher = fetcher_of(catalog)
     manifest = build_generation(fetcher.store, plan, [base])

@@ -12,7 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from operators.quantization.lookup_tables import LookupTables
+from operators.search.block_scan import rank_nearest
 from operators.search.hamming_flat import search_flat
+from operators.search.scan_options import ONE_THREAD
+from operators.search.search_queries import scan_of
 from pipeline.errors import ConflictError, UnknownItem
 from pipeline.routing.local_searchers import local_ports
 from pipeline.routing.query_router import QueryRouter
@@ -162,6 +166,23 @@ def test_every_kind_of_search_leaves_deleted_rows_out(
             itself = router.rank(corpus.codes[growth.living[:20]], k=60).ranked
         found = sum(item in [hit for _, hit in row] for item, row in zip(own, rankings_of(itself), strict=True))
         assert found >= 18
+
+
+@pytest.mark.parametrize("where", [None, "label=class 1"])
+def test_quantized_codes(tmp_path: Path, where: str | None) -> None:
+    corpus = make_corpus(200, num_bits=32, seed=3)
+    tables = LookupTables(np.random.default_rng(4).random((5, 4, 256), np.float32))
+    rng = np.random.default_rng(5)
+    part, dead = rng.choice(3, 200).tolist(), (rng.random(200) < 0.3).tolist()
+    manifest = grow(tmp_path, corpus, Growth(part=part, dead=dead, code_kind="quantized"))
+    rows = np.flatnonzero(~np.array(dead))
+    if where:
+        rows = rows[[corpus.labels[row] == "class 1" for row in rows]]
+    scope = SearchScope(where=(ColumnCondition.parse(where),) if where else ())
+    with ThreadPoolExecutor(2) as executor:
+        ranked = open_router(tmp_path, manifest, 2, executor).rank(tables, k=12, scope=scope).ranked
+    scan = scan_of(corpus.codes[rows], tables, ONE_THREAD)
+    assert same_answer(ranked, rank_nearest(scan, corpus.ids[rows], k=12))
 
 
 def test_files_of_older_generations_are_shared(tmp_path: Path) -> None:
