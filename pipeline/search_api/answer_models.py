@@ -165,7 +165,8 @@ class AliasAnswer(_Answer):
 
 
 class ClipResult(BaseModel):
-    """One result as clip-retrieval's clients read it: `similarity` = 1 - distance / num_bits."""
+    """One result as clip-retrieval's clients read it: `similarity` = 1 - distance / num_bits,
+    or 1 / (1 + distance) where codes are quantized."""
 
     id: int
     similarity: float

@@ -96,7 +96,7 @@ def _results(answer: JsonObject, num_images: int) -> list[JsonObject]:
     """Those past `num_images` have no more than an id and a similarity, as in clip-retrieval."""
     results = []
     for hit in answer["hits"]:
-        result = {"id": int(hit["id"]), "similarity": 1 - hit["distance"] / answer["num_bits"]}
+        result: JsonObject = {"id": int(hit["id"]), "similarity": _similarity(hit["distance"], answer["num_bits"])}
         if hit["rank"] <= num_images:
             result["url"] = hit["uri"]
             captions = [hit["payload"][name] for name in _CAPTIONS if hit["payload"].get(name) is not None]
@@ -104,3 +104,8 @@ def _results(answer: JsonObject, num_images: int) -> list[JsonObject]:
                 result["caption"] = str(captions[0])
         results.append(result)
     return results
+
+
+def _similarity(distance: int | float, num_bits: int) -> float:
+    """From 1 for equal codes down to 0. Sums of lookup tables have no largest value."""
+    return 1 - distance / num_bits if isinstance(distance, int) else 1 / (1 + distance)

@@ -13,6 +13,7 @@ from PIL import Image
 from operators.binary_codes import BinaryCodes
 from operators.decoders.image_decoder import decode_image
 from operators.features.pixel_features import PixelFeatures
+from operators.hashers.product_quantization import ProductQuantization
 from operators.hashers.random_projection import RandomProjection
 from operators.models.hashing_model import HashingModel
 from pipeline.code_shards.code_table import CodeTable
@@ -66,15 +67,31 @@ class PictureCatalog:
         ids = np.concatenate([table.column("id").to_numpy() for table in tables])
         keys = [key for table in tables for key in table.column("key").to_pylist()]
         codes = [code for table in tables for code in table.column("code").to_pylist()]
-        return BinaryCodes(np.frombuffer(b"".join(codes), np.uint8).reshape(len(codes), -1), NUM_BITS), ids, keys
+        packed = np.frombuffer(b"".join(codes), np.uint8).reshape(len(codes), -1)
+        return BinaryCodes(packed, self.model.num_bits), ids, keys
 
 
-def make_picture_catalog(catalog: str, *, num_pictures: int = 20, task_pictures: int = 7) -> PictureCatalog:
-    model = fitted_model()
+def quantizing_model() -> HashingModel:
+    """Codes of two codebooks, whose distances are sums of lookup tables."""
+    quantizer = ProductQuantization(num_bits=16, seed=1)
+    model = HashingModel(PixelFeatures(side=SIDE, gray=True), quantizer)
+    quantizer.fit(model.features.extract(decoded([picture(number) for number in range(300)])))
+    return model
+
+
+def make_picture_catalog(
+    catalog: str, *, num_pictures: int = 20, task_pictures: int = 7, model: HashingModel | None = None
+) -> PictureCatalog:
+    """`model`: by default a random projection to `NUM_BITS` bits."""
+    model = model or fitted_model()
     store = open_store(catalog)
     stored = ModelStore(catalog, store).save("lsh12", model, {})
     identity = CollectionIdentity(
-        model_id=stored.model_id, model_fingerprint=stored.fingerprint, num_bits=NUM_BITS, carried={}
+        model_id=stored.model_id,
+        model_fingerprint=stored.fingerprint,
+        num_bits=model.num_bits,
+        carried={},
+        code_kind=model.code_kind,
     )
     table = CodeTable.create(join_uri(catalog, "collections", "pictures"), identity)
     committer = Committer(table)
