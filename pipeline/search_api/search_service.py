@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from operators.binary_codes import BinaryCodes
+from operators.binary_codes import BinaryCodes, num_code_bytes
 from pipeline.errors import PipelineError, UsageError
 from pipeline.routing.query_checks import MAX_K
 from pipeline.routing.search_session import SearchSession
@@ -176,7 +176,13 @@ class SearchService:
 
 def _columns(session: SearchSession) -> dict[str, str]:
     """Column -> type, of those that hits carry as payload and conditions can name."""
-    table = session.router.payload_of(np.array([session.manifest.shards[0].first_id], np.int64))
+    num_bits = session.manifest.num_bits
+    any_code = BinaryCodes(np.zeros((1, num_code_bytes(num_bits)), np.uint8), num_bits)
+    # Some item that is not deleted, of a shard that answers.
+    _, ids = session.router.rank(session.queries_of(any_code), k=1, allow_partial=True).ranked.row(0)
+    if not len(ids):
+        return {}
+    table = session.router.payload_of(ids)
     return {column.name: str(column.type) for column in table.schema if column.name not in ("key", "uri")}
 
 
