@@ -31,7 +31,7 @@ _MUCH_DELETED = 0.2
 @dataclass(frozen=True, kw_only=True)
 class AddResult:
     """`generation` is what the alias points at now: the one of before, unless `changed`. `num_added` and `num_removed`:
-    rows that answer now and did not, or the other way round. `advice`: "" or why to build the index again."""
+    rows that answer now and did not, or the other way round. `advice`: "" or why to compact the index."""
 
     index: str
     alias: str
@@ -77,7 +77,7 @@ def add_to_index(catalog: str, index: str, *, alias: str = "live", cache_dir: Pa
         num_removed=current.num_rows + num_added - manifest.num_rows,
         num_rows=manifest.num_rows,
         num_delta_shards=sum(shard.is_delta for shard in manifest.shards),
-        advice=_advice(manifest),
+        advice=_advice(manifest, alias),
     )
 
 
@@ -109,11 +109,12 @@ def _only_in(snapshot: TableSnapshot, other: TableSnapshot) -> TableSnapshot:
     return replace(snapshot, shards=tuple(shard for shard in snapshot.shards if shard.name.file_name not in known))
 
 
-def _advice(manifest: IndexManifest) -> str:
+def _advice(manifest: IndexManifest, alias: str) -> str:
+    remedy = f"make it whole: bitquarry index compact --index {manifest.index} --alias {alias}"
     num_deltas = sum(shard.is_delta for shard in manifest.shards)
     if num_deltas > _MANY_DELTAS:
-        return f"it has {num_deltas} delta shards, which searches ask one by one; {manifest.remedy}"
+        return f"it has {num_deltas} delta shards, which searches ask one by one; {remedy}"
     share = manifest.num_deleted / sum(shard.num_rows for shard in manifest.shards)
     if share > _MUCH_DELETED:
-        return f"{share:.0%} of its rows are deleted ones, which searches pass over; {manifest.remedy}"
+        return f"{share:.0%} of its rows are deleted ones, which searches pass over; {remedy}"
     return ""

@@ -61,14 +61,14 @@ def test_nothing_new_makes_no_generation(pictures: PictureCatalog) -> None:
     assert not add_to_index(pictures.catalog, "photos").changed
 
 
-def test_many_additions_advise_a_build(pictures: PictureCatalog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_additions_advise_to_compact(pictures: PictureCatalog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.jobs.add_to_index._MANY_DELTAS", 2)
     for number in range(20, 23):
         commit_pictures(pictures, [number], task=number)
         result = add_to_index(pictures.catalog, "photos")
         assert bool(result.advice) == (number == 22)
     assert "3 delta shards" in result.advice
-    assert "bitquarry index build --collection pictures --name photos" in result.advice
+    assert "bitquarry index compact --index photos --alias live" in result.advice
     delete_items(pictures.catalog, "photos", keys=[f"{number}.png" for number in range(6)])
     monkeypatch.undo()
     assert "26% of its rows are deleted" in add_to_index(pictures.catalog, "photos").advice
