@@ -42,7 +42,15 @@ class QueryEncoder:
         """The query of one encoded picture (JPEG, PNG, …): its code, or its lookup tables where the index is quantized.
 
         Raises `UndecodableMedia`, `MediaTooLarge` and `NonFiniteFeatures`."""
-        return self._model.encode_queries(self._decode(image)[None])
+        return self.encode_pixels(self.decode(image))
+
+    def decode(self, image: bytes) -> NDArray[np.uint8]:
+        """Pixels as the model takes them, uint8 `(side, side, 3)`. Raises `UndecodableMedia`, `MediaTooLarge`."""
+        return decode_image(image, side=self._model.side, limits=self._limits).pixels
+
+    def encode_pixels(self, pixels: NDArray[np.uint8]) -> SearchQueries:
+        """The query of one decoded picture. Raises `NonFiniteFeatures`."""
+        return self._model.encode_queries(pixels[None])
 
     def queries_of(self, codes: BinaryCodes) -> SearchQueries:
         """The queries of items of which only the codes are known. Raises `ShapeMismatch` for another width."""
@@ -57,14 +65,11 @@ class QueryEncoder:
                 if image is None:
                     rejects[row] = "no picture given"
                 else:
-                    pixels[row] = self._decode(image)
+                    pixels[row] = self.decode(image)
             except (UndecodableMedia, MediaTooLarge) as error:
                 rejects[row] = str(error)
         queries = self._encode_finite(pixels, rejects)
         return EncodedImages(queries=queries, rows=np.array(list(pixels), np.intp), rejects=rejects)
-
-    def _decode(self, image: bytes) -> NDArray[np.uint8]:
-        return decode_image(image, side=self._model.side, limits=self._limits).pixels
 
     def _encode_finite(self, pixels: dict[int, NDArray[np.uint8]], rejects: dict[int, str]) -> SearchQueries:
         """Encode `pixels`; pictures without finite features move to `rejects`."""

@@ -101,10 +101,13 @@ def _look_up(session: SearchSession, asked: QueryBy) -> PreparedQuery:
 
 
 def _encode(session: SearchSession, image: bytes | str) -> PreparedQuery:
+    encoder = _encoder_of(session)
     started = time.perf_counter()
-    data = decode_base64(image, "image_b64") if isinstance(image, str) else image
-    queries = _encoder_of(session).encode_image(data)
-    return PreparedQuery(queries=queries, code_hex=_hex(queries), seconds={"encode": time.perf_counter() - started})
+    pixels = encoder.decode(decode_base64(image, "image_b64") if isinstance(image, str) else image)
+    decoded = time.perf_counter()
+    queries = encoder.encode_pixels(pixels)
+    seconds = {"decode": decoded - started, "encode": time.perf_counter() - decoded}
+    return PreparedQuery(queries=queries, code_hex=_hex(queries), seconds=seconds)
 
 
 def _encode_all(session: SearchSession, images: Sequence[str]) -> list[PreparedQuery | PipelineError]:
