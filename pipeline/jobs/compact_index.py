@@ -10,6 +10,7 @@ from pipeline.object_store.open_store import open_store
 from pipeline.shard_index.changed_alias import move_alias
 from pipeline.shard_index.deleted_ids import open_deleted
 from pipeline.shard_index.generation_change import GenerationChange, change_generation
+from pipeline.shard_index.generation_draft import discard_generation
 from pipeline.shard_index.index_catalog import IndexCatalog
 from pipeline.shard_index.index_manifest import IndexManifest
 from pipeline.shard_index.shard_fetch import ShardFetcher
@@ -48,4 +49,8 @@ def compact_index(catalog: str, index: str, *, alias: str = "live", cache_dir: P
         change = GenerationChange(table_version=built.table_version, deleted=open_deleted(now, fetcher))
         return change_generation(fetcher, built, change)
 
-    return move_alias(fetcher, index, alias, compacted, built=built)
+    try:
+        return move_alias(fetcher, index, alias, compacted, built=built)
+    except ConflictError:
+        discard_generation(store, catalog, built)
+        raise
