@@ -46,7 +46,8 @@ _KEYS = {
 
 
 class ChromiumPage:
-    """A tab. `events` are all that Chromium told of it, as (method, params), oldest first."""
+    """The one tab of a Chromium. `events` are all that Chromium told of it since `start_over`, as (method, params),
+    oldest first."""
 
     def __init__(self, write_to: int, read_from: int) -> None:
         self._write_to = write_to
@@ -55,10 +56,17 @@ class ChromiumPage:
         self._unread = b""
         self._replies: dict[int, dict[str, Any]] = {}
         self._session = ""
+        self._context = ""
         self.events: list[tuple[str, dict[str, Any]]] = []
 
-    def attach(self) -> None:
-        target = self.send("Target.createTarget", url="about:blank")["targetId"]
+    def start_over(self) -> None:
+        """A blank tab of a visitor who has never been here: nothing stored, nothing emulated, no events."""
+        self._session = ""
+        if self._context:
+            self.send("Target.disposeBrowserContext", browserContextId=self._context)
+        self.events.clear()
+        self._context = self.send("Target.createBrowserContext")["browserContextId"]
+        target = self.send("Target.createTarget", url="about:blank", browserContextId=self._context)["targetId"]
         self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network", "DOM", "Audits"):
             self.send(f"{domain}.enable")
@@ -179,7 +187,7 @@ class ChromiumPage:
         for message in map(json.loads, messages):
             if "id" in message:
                 self._replies[message["id"]] = message
-            else:
+            elif message.get("sessionId", "") == self._session:
                 self.events.append((message["method"], message["params"]))
 
 
@@ -205,7 +213,7 @@ def chromium_page(profile: Path, options: Sequence[str] = ()) -> Iterator[Chromi
     os.close(answers_write)
     try:
         page = ChromiumPage(commands_write, answers_read)
-        page.attach()
+        page.start_over()
         yield page
     finally:
         _end(process, commands_write)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -37,11 +36,18 @@ def client(url: str) -> Iterator[SearchClient]:
         yield client
 
 
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator[ChromiumPage]:
-    with chromium_page(tmp_path / "profile") as page:
-        page.look_like(width=1200, height=800, theme="light")
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChromiumPage]:
+    with chromium_page(tmp_path_factory.mktemp("profile")) as page:
         yield page
+
+
+@pytest.fixture
+def page(chromium: ChromiumPage) -> ChromiumPage:
+    """A visitor's first visit, in a window for a mouse."""
+    chromium.start_over()
+    chromium.look_like(width=1200, height=800, theme="light")
+    return chromium
 
 
 def open_page(page: ChromiumPage, address: str) -> None:

@@ -15,6 +15,7 @@ from tests.end_to_end.page_visit import (
     DONE,
     SEEN,
     catalog,
+    chromium,
     client,
     contrast_of,
     id_of_key,
@@ -24,7 +25,7 @@ from tests.end_to_end.page_visit import (
     wait_for_heading,
 )
 
-__all__ = ["catalog", "client", "page", "url"]
+__all__ = ["catalog", "chromium", "client", "page", "url"]
 
 
 def test_the_keyboard_is_enough(page: ChromiumPage, url: str) -> None:

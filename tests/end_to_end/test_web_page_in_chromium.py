@@ -16,6 +16,7 @@ from tests.end_to_end.page_visit import (
     FIRST_K,
     SEEN,
     catalog,
+    chromium,
     client,
     heading_of,
     hit_ids,
@@ -26,8 +27,10 @@ from tests.end_to_end.page_visit import (
     url,
     wait_for_heading,
 )
+from tests.pipeline.routing.port_examples import CALLS, fails, replace_calls
+from tests.pipeline.search_api.running_service import running_service, wait_until
 
-__all__ = ["catalog", "client", "page", "url"]
+__all__ = ["catalog", "chromium", "client", "page", "url"]
 
 
 def test_a_first_visit_shows_pictures_and_what_the_index_is(page: ChromiumPage, url: str) -> None:
@@ -175,6 +178,59 @@ def test_errors_are_told_kindly(page: ChromiumPage, url: str, tmp_path: Path, ca
     page.wait_for(f"document.querySelector('#problem').hidden && {DONE}")
     # The browser itself notes each refusal; the page must add nothing.
     assert all(each.startswith("Failed to load resource") for each in page.complaints())
+
+
+def test_a_picture_can_be_dropped_and_pasted(page: ChromiumPage, url: str, client: SearchClient) -> None:
+    shown = client.query_code("drawings", b"\0\0", SearchTerms(k=1)).hits[0]
+    open_page(page, url)
+    page.evaluate(
+        "window.carry = async (name) => {"
+        f" const answer = await fetch('/v1/indexes/drawings/items/{shown.id}/thumbnail');"
+        " const carried = new DataTransfer();"
+        " carried.items.add(new File([await answer.blob()], name, {type: 'image/jpeg'}));"
+        " return carried; }"
+    )
+    page.evaluate("carry('dropped').then((it) => dispatchEvent(new DragEvent('dragover', {dataTransfer: it})))")
+    assert page.texts("#curtain") == ["Drop the picture to search with it"]
+    page.evaluate(
+        "carry('dropped').then((it) => dispatchEvent(new DragEvent('drop', {dataTransfer: it, cancelable: true})))"
+    )
+    wait_for_heading(page, "Nearest to dropped")
+    assert page.evaluate("document.querySelector('#curtain').hidden")
+    dropped = shown_ids(page)
+    page.evaluate("carry('pasted').then((it) => dispatchEvent(new ClipboardEvent('paste', {clipboardData: it})))")
+    wait_for_heading(page, "Nearest to pasted")
+    assert shown_ids(page) == dropped
+    assert page.complaints() == []
+
+
+def test_the_policy_holds_and_a_breach_of_it_is_noticed(page: ChromiumPage, url: str) -> None:
+    open_page(page, url)
+    assert page.complaints() == []
+    page.evaluate(
+        "(() => { const script = document.createElement('script'); script.textContent = 'window.ran = true';"
+        " document.body.append(script); new Image().src = 'http://example.invalid/a.png'; })()"
+    )
+    assert page.evaluate("window.ran") is None
+    page.wait_for("true")
+    assert [each for each in page.complaints() if "Content Security Policy" in each or "contentSecurity" in each]
+
+
+def test_an_answer_that_lacks_shards_says_so(page: ChromiumPage, catalog: BrowsedCatalog) -> None:
+    with running_service(catalog.folder, "others") as running:
+        open_page(page, running.url)
+        assert page.evaluate("document.querySelector('#warning').hidden")
+        (ports,) = running.ports.values()
+        current = running.service.indexes["others"].live._current
+        assert current is not None
+        current.session.router._searchers[ports[0].name] = replace_calls(ports[0], fails, CALLS)
+        wait_until(lambda: running.get("/readyz").status == 503, "the service notices")
+        page.click("#others")
+        page.wait_for(f"!document.querySelector('#warning').hidden && {DONE}")
+        not_ready, degraded = page.texts("#warning p")
+        assert "not ready" in not_ready
+        assert "50 % of the index" in degraded
+        assert len(shown_ids(page)) == 24
 
 
 def test_a_service_that_has_gone_is_told(page: ChromiumPage, catalog: BrowsedCatalog) -> None:

@@ -16,8 +16,11 @@ let asking = new AbortController();
  */
 export function openComparison(view, place) {
   shown = { view, place };
+  if (!dialog.open) {
+    byId("compare-body").replaceChildren();
+    dialog.showModal();
+  }
   show();
-  if (!dialog.open) dialog.showModal();
 }
 
 export function closeComparison() {
@@ -30,16 +33,20 @@ byId("compare-next").addEventListener("click", () => step(1));
 dialog.addEventListener("click", (event) => {
   if (event.target === dialog) closeComparison();
 });
-dialog.addEventListener("keydown", (event) => {
+// The focus may be on a button that was just disabled, whose keys the dialog does not hear of.
+document.addEventListener("keydown", (event) => {
   if (event.key === "ArrowLeft") step(-1);
   else if (event.key === "ArrowRight") step(1);
 });
 dialog.addEventListener("close", () => {
+  // The event comes later than the closing: the dialog may be open again.
+  if (dialog.open) return;
   asking.abort();
   shown = null;
 });
 
 function step(by) {
+  if (shown === null) return;
   const place = shown.place + by;
   if (place < 0 || place >= shown.view.hits.length) return;
   shown.place = place;

@@ -78,8 +78,12 @@ async function openIndex(signal) {
   select.replaceChildren(...shownNames.map((name) => element("option", { value: name }, name)));
   select.value = state.index;
   select.disabled = shownNames.length < 2;
-  status = await service.indexFacts(state.index, signal);
-  if (signal.aborted) return;
+  status = all.find((each) => each.index === state.index) ?? null;
+  if (status === null || status.ready) {
+    const facts = await service.indexFacts(state.index, signal);
+    if (signal.aborted) return;
+    status = facts;
+  }
   showFacts(status);
   showWarning(status, null);
   byId("key-button").hidden = !service.apiKey();
@@ -271,7 +275,9 @@ function searchFile(file) {
 async function refreshStatus() {
   if (document.hidden || status === null) return;
   try {
-    status = await service.indexFacts(state.index);
+    const now = (await service.indexes()).find((each) => each.index === state.index);
+    if (!now || status === null) return;
+    status = { ...status, ...now };
     showFacts(status);
     showWarning(status, answer);
   } catch (error) {
