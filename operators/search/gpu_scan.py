@@ -14,6 +14,7 @@ from operators.binary_codes import BinaryCodes
 from operators.errors import InvalidSetting, ShapeMismatch
 from operators.kernels.smallest_k import POSITION_BITS
 from operators.ranked_neighbors import RankedNeighbors
+from operators.search.allowed_rows import AllowedRows
 from operators.search.block_scan import Columns, Nearest, PairScan, check_ids, rank_nearest
 from operators.search.scan_options import ONE_THREAD, ScanOptions
 
@@ -40,6 +41,16 @@ class GpuCodes:
         for start in range(0, num_codes, step):
             block = np.array(codes.packed[start : start + step])  # mapped files are read-only
             self.packed[start : start + step] = torch.from_numpy(block).to(self.device)
+        self._last_mask: tuple[AllowedRows, torch.Tensor] | None = None
+
+    def mask_of(self, allowed: AllowedRows) -> torch.Tensor:
+        """Booleans `(num_codes,)` on the device. The last one is kept: an index with deleted rows has it in every
+        search."""
+        last = self._last_mask
+        if last is None or last[0] is not allowed:
+            last = (allowed, torch.from_numpy(allowed.to_mask()).to(self.device))
+            self._last_mask = last
+        return last[1]
 
     def __len__(self) -> int:
         return int(self.packed.shape[0])
@@ -75,7 +86,7 @@ class GpuScan(PairScan):
     def _group_nearest(self, signs: torch.Tensor, k: int, below: int | None) -> torch.Tensor:
         """Sorted keys int64 `(num_queries, k)`, `_NO_KEY` where there is no answer."""
         device = self._codes.device
-        mask = None if self.allowed is None else torch.from_numpy(self.allowed.to_mask()).to(device)
+        mask = None if self.allowed is None else self._codes.mask_of(self.allowed)
         most = self._width if below is None else min(below - 1, self._width)
         keys = torch.full((len(signs), k), _NO_KEY, device=device)
         bytes_per_code = _BYTES_PER_PAIR * len(signs) + 8 * self._width

@@ -131,3 +131,13 @@ def test_bad_asking_is_refused() -> None:
         GpuScan(codes, _codes(rng, 1, 16, 5), ScanOptions(allowed=AllowedRows.from_mask(np.ones(4, bool))))
     with pytest.raises(SearchCancelled):
         search_gpu(codes, np.arange(5), _codes(rng, 1, 16, 5), k=1, options=ScanOptions(cancelled=lambda: True))
+
+
+def test_the_last_mask_stays_on_the_device() -> None:
+    rng = np.random.default_rng(3)
+    codes = GpuCodes(_codes(rng, 70, 16, 5), "cpu")
+    first, second = (AllowedRows.from_mask(rng.random(70) < 0.5) for _ in range(2))
+    mask = codes.mask_of(first)
+    assert codes.mask_of(first) is mask
+    for allowed in (second, first):
+        np.testing.assert_array_equal(codes.mask_of(allowed).numpy(), allowed.to_mask())

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import ConflictError, CorruptFile, UsageError
 from pipeline.object_store.local_store import LocalStore
-from pipeline.shard_index.alias import AliasLog
+from pipeline.shard_index.alias import AliasLog, AliasRecord
 from tests.pipeline.shard_index.index_examples import flip_byte
 
 
@@ -91,3 +91,33 @@ def test_a_damaged_record_is_refused(tmp_path: Path) -> None:
 def test_refuses_names(tmp_path: Path, index: str, alias: str) -> None:
     with pytest.raises(UsageError, match="name"):
         AliasLog(str(tmp_path), LocalStore(), index, alias)
+
+
+def test_a_move_that_lost_is_made_again_from_the_winner(tmp_path: Path) -> None:
+    log = make_log(tmp_path)
+    log.point_at("a")
+    heads: list[str] = []
+
+    def make(head: AliasRecord | None) -> str:
+        assert head is not None
+        heads.append(head.generation)
+        if len(heads) < 3:
+            make_log(tmp_path).point_at(f"other {len(heads)}")
+        return f"{head.generation}, changed"
+
+    assert log.move(make).generation == "other 2, changed"
+    assert heads == ["a", "other 1", "other 2"]
+    assert generations_of(log) == ["a", "other 1", "other 2", "other 2, changed"]
+    assert log.move(lambda head: head.generation if head else "").number == 4
+
+
+def test_a_move_that_always_loses_is_a_conflict(tmp_path: Path) -> None:
+    numbers = iter(range(100))
+
+    def make(_: AliasRecord | None) -> str:
+        make_log(tmp_path).point_at(f"other {next(numbers)}")
+        return "mine"
+
+    with pytest.raises(ConflictError, match="changed by somebody else"):
+        make_log(tmp_path).move(make)
+    assert "mine" not in generations_of(make_log(tmp_path))
