@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import numpy as np
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -69,6 +71,9 @@ class Thumbnails:
         self._keep(key, thumbnail)
         return thumbnail
 
+    def close(self) -> None:
+        self._threads.close()
+
     def _keep(self, key: tuple[str, str, int], thumbnail: Thumbnail) -> None:
         if key in self._kept:
             return
@@ -81,8 +86,16 @@ class Thumbnails:
 
 def thumbnail_router(service: SearchService, cached_bytes: int = _CACHED_BYTES) -> APIRouter:
     """The route over `service`."""
-    router = APIRouter(prefix="/v1/indexes/{name}/items/{item_id}", tags=["indexes"])
     thumbnails = Thumbnails(service, cached_bytes)
+
+    @asynccontextmanager
+    async def closing(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            thumbnails.close()
+
+    router = APIRouter(prefix="/v1/indexes/{name}/items/{item_id}", tags=["indexes"], lifespan=closing)
     refusals = problems(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
     picture = {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
 

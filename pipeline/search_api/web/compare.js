@@ -99,8 +99,8 @@ async function comparison(view, hit, signal) {
 async function single(view, hit, signal) {
   const found = await item(view.state.index, hit.id, signal);
   const bits = found.code.length * 4;
-  const only = side("", thumbnail(view.state.index, hit.id, captionOf(hit)), captionOf(hit), found.code, bits, new Set());
-  return [element("div", { class: "sides" }, only), details(view, hit)];
+  const only = side("", thumbnail(view.state.index, hit.id, captionOf(hit)), "", found.code, bits, new Set());
+  return [element("div", { class: "sides single" }, only, details(view, hit))];
 }
 
 function side(heading, picture, caption, code, numBits, differing) {
@@ -109,7 +109,7 @@ function side(heading, picture, caption, code, numBits, differing) {
     { class: "side" },
     heading ? element("p", { class: "side-heading" }, heading) : null,
     picture,
-    element("figcaption", {}, caption),
+    caption ? element("figcaption", {}, caption) : null,
     bitGrid(code, numBits, differing),
     element("code", { class: "hex" }, code),
   );

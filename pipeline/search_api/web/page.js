@@ -264,7 +264,12 @@ function askForKey() {
   const problem = byId("key-problem");
   problem.hidden = !service.apiKey();
   problem.textContent = "The service does not know this key.";
+  openKeyDialog();
+}
+
+function openKeyDialog() {
   byId("key-button").hidden = false;
+  byId("key-forget").hidden = !service.apiKey();
   if (!byId("key-dialog").open) byId("key-dialog").showModal();
 }
 
@@ -305,7 +310,7 @@ byId("file").addEventListener("change", (event) => {
   searchFile(event.target.files[0]);
   event.target.value = "";
 });
-byId("key-button").addEventListener("click", () => byId("key-dialog").showModal());
+byId("key-button").addEventListener("click", openKeyDialog);
 byId("key-form").addEventListener("submit", () => {
   service.setApiKey(byId("key").value.trim());
   byId("key").value = "";

@@ -25,7 +25,7 @@ from pipeline.search_api.problem_response import answer_errors
 from pipeline.search_api.service_limits import ServiceLimits
 from pipeline.search_api.thumbnails import thumbnail_router
 from pipeline.sources.media_fetch import fetch_media
-from tests.pipeline.search_api.running_service import Reply, ask, running_app
+from tests.pipeline.search_api.running_service import Reply, ask, running_app, wait_until
 
 
 @dataclass
@@ -219,6 +219,22 @@ def test_thumbnails_are_kept_per_generation_and_the_longest_unused_are_dropped(t
         items.generation = "g2"
         del items.rows[1]
         assert shown.get(1).status == 404
+
+
+def test_threads_end_with_the_service(tmp_path: Path) -> None:
+    items = Items({}, ServiceLimits())
+    app = FastAPI()
+    app.include_router(thumbnail_router(items))  # type: ignore[arg-type]
+    with running_app(app) as url:
+        shown = Shown(items, url, tmp_path)
+        shown.put(1, _encoded(Image.new("RGB", (16, 16), "red")))
+        assert shown.get(1).status == 200
+        assert _thumbnail_threads()
+    wait_until(lambda: not _thumbnail_threads(), "the threads end")
+
+
+def _thumbnail_threads() -> list[str]:
+    return [each.name for each in threading.enumerate() if each.name.startswith("thumbnail")]
 
 
 def test_more_requests_than_may_wait_are_turned_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
