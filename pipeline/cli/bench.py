@@ -172,6 +172,9 @@ def serve(
     bare_threads: Annotated[
         int | None, typer.Option("--bare-threads", help="Of Faiss in the bare app; default: its own choice.", min=1)
     ] = None,
+    memory_queries: Annotated[
+        int, typer.Option("--memory-queries", help="Asked at the end, to see whether memory grows.", min=0)
+    ] = 0,
     repeats: Annotated[int, typer.Option("--repeats", help="Rounds: each service once, by turns.")] = 3,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same codes.")] = 0,
     as_json: options.AsJson = False,
@@ -189,6 +192,7 @@ def serve(
         seconds=seconds,
         num_searchers=searchers,
         bare_threads=bare_threads,
+        memory_queries=memory_queries,
         num_repeats=repeats,
         seed=seed,
     )
@@ -205,6 +209,10 @@ def _serve_summary(facts: dict[str, Any]) -> str:
             f"at {concurrency}: {rates}; p50 {at['service']['p50_milliseconds']:.2f} ms, {at['p50_ratio']:.2f} of its; "
             f"batching brings {at['batching_gain']:.2f}"
         )
+    if facts["memory"]:
+        first, last = facts["memory"][0], facts["memory"][-1]
+        grown = (last["resident_bytes"] - first["resident_bytes"]) / 1e6
+        lines.append(f"memory: {grown:+,.1f} MB from query {first['num_queries']:,} to {last['num_queries']:,}")
     return "\n".join(lines)
 
 

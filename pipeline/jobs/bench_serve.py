@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
+import psutil
 
 from operators.binary_codes import BinaryCodes
 from operators.ranked_neighbors import RankedNeighbors
@@ -42,7 +43,8 @@ _BARE, _SERVICE, _UNBATCHED, _ACTORS = "bare", "service", "unbatched", "actors"
 class BenchServeSettings:
     """`command`: how to start bitquarry. Clustered codes of `num_bits` in `num_shards` shards, queries near them; each
     of `concurrency` connections asks for `seconds`. `num_searchers` Ray actors for the figures with Ray, 0 for none.
-    `bare_threads` of OpenMP for Faiss, None for as many as it takes by itself. Raises `UsageError`."""
+    `bare_threads` of OpenMP for Faiss, None for as many as it takes by itself. `memory_queries` are asked of one
+    service at the end, to see whether its memory grows. Raises `UsageError`."""
 
     command: tuple[str, ...] = (sys.executable, "-m", "pipeline.cli.app")
     num_bits: int = 64
@@ -54,6 +56,7 @@ class BenchServeSettings:
     seconds: float = 5.0
     num_searchers: int = 2
     bare_threads: int | None = None
+    memory_queries: int = 0
     num_repeats: int = 3
     seed: int = 0
 
@@ -73,11 +76,20 @@ class BenchServeSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MemorySample:
+    """Resident bytes of the service when it had answered so many queries."""
+
+    num_queries: int
+    resident_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class BenchServeResult:
     """`reports[kind][concurrency]`: one per round."""
 
     settings: BenchServeSettings
     reports: dict[str, dict[int, list[LoadReport]]]
+    memory: tuple[MemorySample, ...]
     faiss_version: str
 
     def to_json(self) -> dict[str, Any]:
@@ -89,6 +101,7 @@ class BenchServeResult:
             **compared_rates(*(self._rates(kind, max(self.settings.concurrency)) for kind in (_SERVICE, _BARE))),
             "comparator_is": f"FastAPI and uvicorn around Faiss {self.faiss_version} IndexBinaryFlat",
             "at_concurrency": {str(number): self._at(number) for number in self.settings.concurrency},
+            "memory": [asdict(sample) for sample in self.memory],
             **settings,
         }
 
@@ -125,12 +138,13 @@ def bench_serve(settings: BenchServeSettings, on_progress: Callable[[str], None]
         }
         for number in range(settings.num_repeats):
             for kind in settings.kinds:
-                with bench.running(kind) as address:
+                with bench.running(kind) as (address, _):
                     for concurrency in settings.concurrency:
                         report = bench.load(kind, address, concurrency)
                         reports[kind][concurrency].append(report)
                         on_progress(_line(number, settings.num_repeats, kind, concurrency, report))
-    return BenchServeResult(settings=settings, reports=reports, faiss_version=faiss.__version__)
+        memory = tuple(bench.memory(on_progress)) if settings.memory_queries else ()
+    return BenchServeResult(settings=settings, reports=reports, memory=memory, faiss_version=faiss.__version__)
 
 
 class _ServeBench:
@@ -148,8 +162,8 @@ class _ServeBench:
         self._expected = _nearest(codes, self._queries[slice(0, _NUM_CHECKED)], settings.k)
 
     @contextmanager
-    def running(self, kind: str) -> Iterator[str]:
-        """The address of a service of this kind, until the block ends."""
+    def running(self, kind: str) -> Iterator[tuple[str, psutil.Process]]:
+        """Address and process of a service of this kind, until the block ends."""
         # Each library takes the threads that it would take by itself.
         environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
         if kind == _BARE and self._settings.bare_threads is not None:
@@ -160,7 +174,7 @@ class _ServeBench:
             line = process.stdout.readline()
             if not line:
                 raise PipelineError(f"the service ({kind}) did not start: exit code {process.wait()}")
-            yield json.loads(line)["address"]
+            yield json.loads(line)["address"], psutil.Process(process.pid)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(_STOP_SECONDS)
@@ -194,6 +208,16 @@ class _ServeBench:
         for number, answer in report.answers.items():
             self._check(kind, int(number), json.loads(answer)["hits"])
         return report
+
+    def memory(self, on_progress: Callable[[str], None]) -> Iterator[MemorySample]:
+        """Samples until `memory_queries` are answered, the first after one load."""
+        num_queries = 0
+        with self.running(_SERVICE) as (address, process):
+            while num_queries < self._settings.memory_queries:
+                num_queries += self.load(_SERVICE, address, max(self._settings.concurrency)).num_answers
+                sample = MemorySample(num_queries=num_queries, resident_bytes=process.memory_info().rss)
+                on_progress(f"{sample.resident_bytes / 1e6:,.1f} MB after {num_queries:,} queries")
+                yield sample
 
     def _command(self, kind: str) -> list[str]:
         if kind == _BARE:
