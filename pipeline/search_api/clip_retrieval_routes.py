@@ -15,11 +15,11 @@ from starlette.responses import Response
 from pipeline.errors import UsageError
 from pipeline.search_api.answer_json import JsonObject
 from pipeline.search_api.answer_models import ClipResult
+from pipeline.search_api.json_response import json_response
 from pipeline.search_api.openapi_document import Responses, body_answers, json_body, problems
 from pipeline.search_api.plain_route import PlainRoute
 from pipeline.search_api.query_counting import QueryCounting
 from pipeline.search_api.query_request import QueryRequest
-from pipeline.search_api.query_routes import json_response
 from pipeline.search_api.request_body import RequestBodies
 from pipeline.search_api.search_service import SearchService
 from pipeline.search_api.strict_json import check_request, read_request

@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pipeline.search_api.answer_models import CompareAnswer, EncodeAnswer
+from pipeline.search_api.json_response import json_response
 from pipeline.search_api.openapi_document import body_answers, json_body
 from pipeline.search_api.plain_route import PlainRoute
 from pipeline.search_api.query_request import CompareRequest, EncodeRequest
-from pipeline.search_api.query_routes import json_response
 from pipeline.search_api.request_body import RequestBodies, require_json
 from pipeline.search_api.search_service import SearchService
 from pipeline.search_api.strict_json import read_request

@@ -8,9 +8,9 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from pipeline.search_api.answer_models import HealthAnswer, ReadyAnswer, VersionAnswer
+from pipeline.search_api.json_response import json_response
 from pipeline.search_api.openapi_document import answers, problems
 from pipeline.search_api.plain_route import PlainRoute
-from pipeline.search_api.query_routes import json_response
 from pipeline.search_api.search_service import SearchService
 from pipeline.search_api.service_metrics import ServiceMetrics
 

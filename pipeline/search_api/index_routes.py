@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from pipeline.errors import UsageError
 from pipeline.search_api.answer_models import IndexDetails, IndexList, ItemAnswer
+from pipeline.search_api.json_response import json_response
 from pipeline.search_api.openapi_document import answers
 from pipeline.search_api.plain_route import PlainRoute
 from pipeline.search_api.query_request import parse_item_id
-from pipeline.search_api.query_routes import json_response
 from pipeline.search_api.search_service import SearchService
 
 

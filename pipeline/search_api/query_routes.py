@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pipeline.search_api.answer_json import to_json_bytes
 from pipeline.search_api.answer_models import BatchAnswer, QueryAnswer
+from pipeline.search_api.json_response import json_response
 from pipeline.search_api.openapi_document import body_answers, json_body
 from pipeline.search_api.plain_route import PlainRoute
 from pipeline.search_api.query_counting import QueryCounting
@@ -65,7 +65,3 @@ def query_router(service: SearchService, bodies: RequestBodies, counting: QueryC
         return json_response(answer)
 
     return router
-
-
-def json_response(content: Any, status: int = 200) -> Response:
-    return Response(to_json_bytes(content), status, media_type="application/json")

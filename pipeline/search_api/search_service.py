@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from operators.binary_codes import BinaryCodes, num_code_bytes
-from pipeline.errors import PipelineError, UsageError
+from pipeline.errors import PipelineError, UnknownName, UsageError
 from pipeline.routing.query_checks import MAX_K
 from pipeline.routing.search_session import SearchSession
 from pipeline.search_api.answer_json import (
@@ -27,7 +27,7 @@ from pipeline.search_api.problems import problem_of
 from pipeline.search_api.query_request import BatchRequest, CompareRequest, EncodeRequest, QueryRequest, SearchTerms
 from pipeline.search_api.query_terms import check_limit, query_terms
 from pipeline.search_api.ranked_queries import RankingTerms, rank_queries
-from pipeline.search_api.served_index import ServedIndex, served_named
+from pipeline.search_api.served_index import ServedIndex
 from pipeline.search_api.service_limits import DEFAULT_LIMITS, ServiceLimits
 
 # `rank_queries` asks for so many more.
@@ -53,7 +53,9 @@ class SearchService:
 
     def served(self, name: str) -> ServedIndex:
         """Raises `UnknownName`."""
-        return served_named(self.indexes, name)
+        if name not in self.indexes:
+            raise UnknownName("index", name, tuple(sorted(self.indexes)))
+        return self.indexes[name]
 
     async def query(self, name: str, asked: QueryRequest, image: bytes | None = None) -> JsonObject:
         """The hits of one query; `image` stands for the field `image_b64`."""

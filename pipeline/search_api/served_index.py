@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from operators.binary_codes import BinaryCodes, num_code_bytes
 from operators.errors import OperatorError
-from pipeline.errors import PipelineError, UnknownName
+from pipeline.errors import PipelineError
 from pipeline.records import Coverage
 from pipeline.routing.live_index import LiveIndex
 from pipeline.routing.search_session import SearchSession
@@ -157,10 +157,3 @@ def _missing(coverage: Coverage) -> tuple[str, ...]:
     if not coverage.degraded:
         return ()
     return (f"{coverage.ratio:.1%} of the rows answer; without shards {', '.join(coverage.failed_shards)}",)
-
-
-def served_named(indexes: Mapping[str, ServedIndex], name: str) -> ServedIndex:
-    """Raises `UnknownName`."""
-    if name not in indexes:
-        raise UnknownName("index", name, tuple(sorted(indexes)))
-    return indexes[name]
