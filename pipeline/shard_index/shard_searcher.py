@@ -100,7 +100,7 @@ class ShardSearcher:
     def warm_up(self) -> None:
         """Have the search compiled (seconds for a width that this machine has not met) before the first query, and what
         Arrow loads for a first look-up (up to half a second)."""
-        self.payload(self._shards[0].ids[:1])
+        self.payload(NO_IDS)
         if self._code_kind == "quantized":
             warm_up_tables(self._shards[0].codes.num_bits)
         else:
