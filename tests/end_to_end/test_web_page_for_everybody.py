@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,31 @@ def test_the_keyboard_is_enough(page: ChromiumPage, url: str) -> None:
     assert page.texts(":focus") == ["Compare"]
     assert page.evaluate("document.querySelector('#summary').getAttribute('aria-live')") == "polite"
     assert page.complaints() == []
+
+
+def test_everything_that_can_be_used_has_a_name(page: ChromiumPage, url: str, client: SearchClient) -> None:
+    page.send("Accessibility.enable")
+    open_page(page, f"{url}/?id={id_of_key(client, '20.png')}&where=width%3E0")
+    in_page = _named(page)
+    assert len(in_page["link"]) == 24 + 2
+    assert {"Results", "Radius bits", "Filter", "Choose a picture", "Remove filter width>0"} <= set(
+        functools.reduce(operator.iadd, in_page.values(), [])
+    )
+    page.click(".card:nth-child(3) .quiet")
+    page.wait_for(DIALOG)
+    assert {"Previous result", "Next result", "Close"} <= set(_named(page)["button"])
+
+
+def _named(page: ChromiumPage) -> dict[str, list[str]]:
+    """Names of what a visitor can act on, by role, as a screen reader tells them. Fails the test for an empty one."""
+    names: dict[str, list[str]] = {"link": [], "button": []}
+    for node in page.send("Accessibility.getFullAXTree")["nodes"]:
+        role = node.get("role", {}).get("value")
+        if role in ("link", "button", "textbox", "spinbutton", "combobox") and not node["ignored"]:
+            name = node.get("name", {}).get("value", "").strip()
+            assert name, node
+            names.setdefault(role, []).append(name)
+    return names
 
 
 def test_a_key_is_asked_for_and_kept_in_the_tab_only(page: ChromiumPage, catalog: BrowsedCatalog) -> None:

@@ -20,16 +20,25 @@ export function labelOf(hit) {
   return label === null || label === undefined || label === "" ? null : String(label);
 }
 
-/** `actions`: {search(id), open(place), filter(condition)}. Without `withDistance`, hits are just some pictures. */
-export function showGrid(state, hits, withDistance, actions) {
-  byId("grid").replaceChildren(...hits.map((hit, place) => card(state, hit, place, withDistance, actions)));
+/**
+ * `actions`: {search(id), open(place), filter(condition)}. `shows`: {distance, comparison}; without distance, hits are
+ * just some pictures; without comparison, the query has no code.
+ */
+export function showGrid(state, hits, shows, actions) {
+  byId("grid").replaceChildren(...hits.map((hit, place) => card(state, hit, place, shows, actions)));
+}
+
+/** Distances of quantized codes are real numbers, not bits. */
+export function distanceText(distance, hits) {
+  if (hits.some((hit) => !Number.isInteger(hit.distance))) return `distance\u00a0${formatNumber(distance)}`;
+  return `${formatNumber(distance)}\u00a0${distance === 1 ? "bit" : "bits"}`;
 }
 
 export function showEmptyGrid() {
   byId("grid").replaceChildren();
 }
 
-function card(state, hit, place, withDistance, actions) {
+function card(state, hit, place, shows, actions) {
   const caption = captionOf(hit);
   const link = element(
     "a",
@@ -47,6 +56,7 @@ function card(state, hit, place, withDistance, actions) {
     },
     thumbnail(state.index, hit.id, ""),
   );
+  const distance = shows.distance ? element("span", { class: "distance" }, shows.distance(hit.distance)) : null;
   const label = labelOf(hit);
   const labelled = label === null ? null : labelButton(label, actions);
   const compare = element(
@@ -54,10 +64,10 @@ function card(state, hit, place, withDistance, actions) {
     {
       type: "button",
       class: "quiet",
-      "aria-label": `${withDistance ? "Compare codes with" : "Details of"} ${caption}`,
+      "aria-label": `${shows.comparison ? "Compare codes with" : "Details of"} ${caption}`,
       onclick: () => actions.open(place),
     },
-    withDistance ? "Compare" : "Details",
+    shows.comparison ? "Compare" : "Details",
   );
   return element(
     "li",
@@ -67,14 +77,10 @@ function card(state, hit, place, withDistance, actions) {
       "div",
       { class: "card-text" },
       element("p", { class: "caption", title: caption }, caption),
-      element("div", { class: "card-line" }, withDistance ? distanceOf(hit) : labelled ?? element("span"), compare),
-      withDistance ? labelled : null,
+      element("div", { class: "card-line" }, distance ?? labelled ?? element("span"), compare),
+      distance ? labelled : null,
     ),
   );
-}
-
-function distanceOf(hit) {
-  return element("span", { class: "distance" }, `${formatNumber(hit.distance)}\u00a0${hit.distance === 1 ? "bit" : "bits"}`);
 }
 
 function labelButton(label, actions) {

@@ -2,9 +2,9 @@
 
 import { addressOf, readAddress, searchBy } from "./address.js";
 import { closeComparison, openComparison } from "./compare.js";
-import { byId, counted, element, formatNumber } from "./elements.js";
+import { byId, counted, element } from "./elements.js";
 import { showFacts, showWarning } from "./facts.js";
-import { captionOf, showEmptyGrid, showGrid } from "./grid.js";
+import { captionOf, distanceText, showEmptyGrid, showGrid } from "./grid.js";
 import { givenFile, givenPicture, keepGiven, thumbnail } from "./pictures.js";
 import * as service from "./service.js";
 
@@ -143,7 +143,11 @@ function show({ answer: found, query }, moveFocus) {
   showQuery(query);
   showWarning(status, found);
   const view = { state, hits: found.hits, query: query?.by ? query : null, search: searchItem };
-  showGrid(state, found.hits, query !== null, {
+  const shows = {
+    distance: query && ((distance) => distanceText(distance, found.hits)),
+    comparison: view.query !== null,
+  };
+  showGrid(state, found.hits, shows, {
     search: searchItem,
     open: (place) => openComparison(view, place),
     filter: addCondition,
@@ -163,7 +167,7 @@ function summaryOf(found, query) {
   if (!query) return "Choose one to find what is like it, or search with a picture of your own.";
   const parts = [counted(found.hits.length, "result"), `${Math.ceil(found.timing_ms.total)} ms`];
   if (!found.ties.complete && !found.degraded && found.ties.kth_distance !== null) {
-    parts.push(`more pictures lie at ${formatNumber(found.ties.kth_distance)} bits; ask for more results to see them`);
+    parts.push(`more pictures lie at ${distanceText(found.ties.kth_distance, found.hits)}; ask for more results to see them`);
   }
   return parts.join(" · ");
 }
