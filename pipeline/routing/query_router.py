@@ -63,12 +63,11 @@ class QueryRouter:
         k: int,
         scope: SearchScope = EVERYTHING,
         allow_partial: bool = False,
-        deadline_seconds: float | None = None,
     ) -> RankedAnswer:
-        """Ids and distances of the `k` nearest items of each query, of those in `scope`; within `deadline_seconds`, or
-        the router's own. Raises `UsageError` and `SearchError`."""
+        """Ids and distances of the `k` nearest items of each query, of those in `scope`. Raises `UsageError` and
+        `SearchError`."""
         check_k(k)
-        failing = _Failing(allow_partial, Deadline.after(deadline_seconds or self._deadline_seconds))
+        failing = _Failing(allow_partial, Deadline.after(self._deadline_seconds))
         return self._rank(queries, k, scope, failing)
 
     def search(
@@ -106,6 +105,13 @@ class QueryRouter:
             failures=failures,
             timings_seconds={"search": answer.seconds, "payload": time.monotonic() - started},
         )
+
+    def coverage(self, deadline_seconds: float) -> Coverage:
+        """How much of the index would answer now. Searchers are asked for the codes of no item, which costs them
+        nothing; one that says nothing within `deadline_seconds` counts as missing."""
+        no_ids = np.empty(0, np.int64)
+        futures = {name: searcher.codes_of(no_ids) for name, searcher in self._searchers.items()}
+        return self._coverage(self._by_shard(gather(futures, Deadline.after(deadline_seconds)).failures))
 
     def payload_of(self, ids: NDArray[np.int64]) -> pa.Table:
         """Payload rows of at least one id, in the order asked. Raises `UnknownItem`, `SearchError`."""
@@ -152,16 +158,19 @@ class QueryRouter:
         gathered = gather(futures, failing.deadline)
         failures = self._by_shard(gathered.failures)
         self._check_failures(failures, failing.allow_partial)
-        rows_missing = sum(self.manifest.shard(name).num_living for name in failures)
         return RankedAnswer(
             ranked=merge_ranked(list(gathered.replies.values()), k=k),
-            coverage=Coverage(
-                rows_searched=self.manifest.num_rows - rows_missing,
-                rows_total=self.manifest.num_rows,
-                failed_shards=tuple(sorted(failures)),
-            ),
+            coverage=self._coverage(failures),
             failures=failures,
             seconds=time.monotonic() - started,
+        )
+
+    def _coverage(self, failures: Mapping[str, str]) -> Coverage:
+        rows_missing = sum(self.manifest.shard(name).num_living for name in failures)
+        return Coverage(
+            rows_searched=self.manifest.num_rows - rows_missing,
+            rows_total=self.manifest.num_rows,
+            failed_shards=tuple(sorted(failures)),
         )
 
     def _payload_by_id(

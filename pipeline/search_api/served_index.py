@@ -7,14 +7,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from operators.binary_codes import BinaryCodes, num_code_bytes
-from operators.errors import OperatorError
 from pipeline.errors import PipelineError
 from pipeline.records import Coverage
 from pipeline.routing.live_index import LiveIndex
-from pipeline.routing.search_session import SearchSession
 from pipeline.shard_index.index_catalog import IndexCatalog
 from pipeline.shard_index.index_manifest import IndexManifest
 
@@ -101,7 +96,7 @@ class ServedIndex:
             return
         async with self.live.using() as served:
             manifest = served.session.manifest
-            coverage = await asyncio.to_thread(_probe, served.session, self._settings.probe_seconds)
+            coverage = await asyncio.to_thread(served.session.router.coverage, self._settings.probe_seconds)
             staleness, unknown = await asyncio.to_thread(self._staleness_of, manifest)
         reasons = _missing(coverage) + self._late(staleness)
         self._status = IndexStatus(
@@ -136,21 +131,6 @@ class ServedIndex:
         if allowed is None or staleness is None or staleness <= allowed:
             return ()
         return (f"the index lacks a change of {staleness:.0f} s ago, {allowed:g} s are allowed; build it again",)
-
-
-def _probe(session: SearchSession, deadline_seconds: float) -> Coverage:
-    """How much of the index answers now."""
-    manifest = session.manifest
-    nothing = Coverage(
-        rows_searched=0, rows_total=manifest.num_rows, failed_shards=tuple(shard.name for shard in manifest.shards)
-    )
-    packed = np.zeros((1, num_code_bytes(manifest.num_bits)), np.uint8)
-    try:
-        queries = session.queries_of(BinaryCodes(packed, manifest.num_bits))
-        ranked = session.router.rank(queries, k=1, allow_partial=True, deadline_seconds=deadline_seconds)
-    except (PipelineError, OperatorError):
-        return nothing
-    return ranked.coverage
 
 
 def _missing(coverage: Coverage) -> tuple[str, ...]:

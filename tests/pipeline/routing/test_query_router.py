@@ -124,6 +124,11 @@ class TestLostSearcher:
         with pytest.raises(SearchError, match="shard-00001-of-00004"):
             lossy.code_of(int(CORPUS.ids[12]))
 
+    def test_coverage_says_what_is_missing_without_a_search(self, lossy: QueryRouter, reason: str) -> None:
+        coverage = lossy.coverage(0.4)
+        assert (coverage.rows_searched, coverage.rows_total) == (30, 40)
+        assert coverage.failed_shards == ("shard-00001-of-00004",)
+
     def test_partial_answers_say_what_is_missing(self, lossy: QueryRouter, reason: str) -> None:
         queries = make_queries(2)
         answer = lossy.search(queries, k=50, allow_partial=True)
@@ -135,6 +140,11 @@ class TestLostSearcher:
         rest = np.r_[0:10, 20:40]
         expected = rankings_of(search_flat(CORPUS.codes[rest], CORPUS.ids[rest], queries, k=50))
         assert [[(n.distance, n.id) for n in found] for found in answer.neighbors] == expected
+
+
+def test_coverage_asks_for_no_search(manifest: IndexManifest, ports: list[SearcherPort]) -> None:
+    idle = [replace_calls(port, fails, ("search", "payload", "ids_of_key")) for port in ports]
+    assert not make_router(manifest, idle).coverage(20.0).degraded
 
 
 def test_all_lost_is_never_an_empty_answer(manifest: IndexManifest, ports: list[SearcherPort]) -> None:
