@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import ExitStack
 
 import ray
+from ray.exceptions import RayTaskError
 
 from pipeline.actors.replicated_port import Replicas, replicated_port
 from pipeline.actors.serving_searcher import start_serving_searchers
@@ -34,6 +35,7 @@ class ActorGenerations:
         ]
         self._num_users: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self._all_started = False
 
     @property
     def places(self) -> list[Replicas]:
@@ -62,23 +64,27 @@ class ActorGenerations:
                 ray.kill(actor)
 
     def _open_everywhere(self, manifest: IndexManifest, specs: list[SearcherSpec]) -> None:
+        """At first every actor must be there. Later one replica of each place suffices: another that has died opens its
+        shards when it is back."""
         opening = {
-            f"searcher {number}, replica {place}": actor.open.remote(spec).future()
+            f"searcher {number}, replica {replica}": actor.open.remote(spec).future()
             for number, (spec, replicas) in enumerate(zip(specs, self._places, strict=False))
-            for place, actor in enumerate(replicas.actors)
+            for replica, actor in enumerate(replicas.actors)
         }
         gathered = gather(opening, Deadline.after(_OPEN_SECONDS))
         for name in gathered.failures:
             error = opening[name].exception() if opening[name].done() and not opening[name].cancelled() else None
-            if isinstance(error, ray.exceptions.RayTaskError):
+            if isinstance(error, RayTaskError):
                 raise error.cause
-        if gathered.failures:
+        places = {name.partition(",")[0] for name in gathered.replies}
+        if gathered.failures and (len(places) < len(specs) or not self._all_started):
             free = ray.available_resources().get("CPU", 0)
             raise SearchError(
                 f"index {manifest.index}: {len(gathered.failures)} of {len(opening)} searchers did not start within "
                 f"{_OPEN_SECONDS:g} s ({free:g} CPUs are free): lower search.num_searchers, serve.num_replicas or "
                 "serve.searcher_num_cpus, or add machines"
             )
+        self._all_started = True
 
     def _forget(self, generation: str, specs: list[SearcherSpec]) -> None:
         """Unless another session of this service has the generation open as well."""

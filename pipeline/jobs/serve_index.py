@@ -172,6 +172,11 @@ def _alias_target(indexes: IndexCatalog, index: str, alias: str) -> str:
 
 def _generations(opened: OpenedIndex, serve: ServeSettings) -> _Generations:
     if opened.search.num_searchers == 0:
+        if serve.num_replicas > 1:
+            raise UsageError(
+                f"serve.num_replicas = {serve.num_replicas}: threads have no replicas; give search.num_searchers "
+                "(--searchers) too"
+            )
         return LocalGenerations(opened)
     # Importing Ray takes longer than all the rest.
     from pipeline.jobs.actor_generations import ActorGenerations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
+import logging
 import os
 import resource
 import signal
@@ -24,6 +25,7 @@ from pipeline.search_api.service_limits import ServiceLimits
 # Files, threads and Ray need descriptors beside the connections.
 _OTHER_FILES = 1024
 _TICKS_PER_CHECK = 5
+_server_log = logging.getLogger("uvicorn.error")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -42,6 +44,7 @@ class HttpServer(uvicorn.Server):
     ) -> None:
         """`on_started` is called when connections are accepted."""
         self._on_started = on_started
+        _server_log.addFilter(_is_no_cancellation)
         config = uvicorn.Config(
             app,
             loop="uvloop",
@@ -85,6 +88,7 @@ class HttpServer(uvicorn.Server):
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self.should_exit and number == signal.SIGINT:
+            _server_log.disabled = True  # what is torn down now would be told with tracebacks
             raise KeyboardInterrupt
         self.should_exit = True
 
@@ -137,6 +141,11 @@ def allow_files(num_files: int) -> None:
             "lower or raise the limit (ulimit -n)"
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (num_files, hard))
+
+
+def _is_no_cancellation(record: logging.LogRecord) -> bool:
+    """A request that is given up at the end of `drain_seconds` is no fault: uvicorn says in a line how many are."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], asyncio.CancelledError)
 
 
 def _cannot_bind(host: str, port: int, error: OSError) -> str:

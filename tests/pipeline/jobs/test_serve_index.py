@@ -147,6 +147,8 @@ def test_what_it_refuses_to_start_with(pictures: PictureCatalog, tmp_path: Path)
     unknown = complaint(*serve, "--port", "0", "--index", "nope", exit_code=2)
     assert unknown == "bitquarry: no index named 'nope'; known: pictures"
     assert "no alias named 'next of index pictures'" in complaint(*serve, "--port", "0", "--alias", "next", exit_code=2)
+    replicas = complaint(*serve, "--port", "0", "--replicas", "2", exit_code=2)
+    assert "serve.num_replicas = 2: threads have no replicas; give search.num_searchers" in replicas
     (tmp_path / "empty").mkdir()
     empty = complaint("serve", "--catalog", tmp_path / "empty", "--port", "0", exit_code=2)
     assert empty == "bitquarry: the catalog holds no index; make one: bitquarry index build"

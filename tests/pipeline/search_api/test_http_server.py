@@ -223,6 +223,12 @@ def test_a_header_without_end_is_refused() -> None:
         assert b" 431 " in _dribble(client, b"y" * 500)
 
 
+def test_requests_that_are_sent_together_are_answered_in_order() -> None:
+    with running(limited()) as address, connected(address) as client:
+        client.sendall(GET * 3 + POST + b"x" * 100 + GET)
+        assert received_until_closed(client).count(b"HTTP/1.1 200 ") == 5
+
+
 def test_what_is_no_http_is_refused() -> None:
     with running(limited()) as address, connected(address) as client:
         client.sendall(b"\x16\x03\x01 hello\r\n\r\n")
@@ -287,13 +293,18 @@ sys.exit(run_command(serve))
 def signalled(drain_seconds: float) -> Iterator[tuple[subprocess.Popen[str], tuple[str, int]]]:
     """A process that serves, and its address."""
     command = [sys.executable, "-c", _SIGNALLED, str(drain_seconds)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
     try:
         assert process.stdout is not None
         yield process, ("127.0.0.1", int(process.stdout.readline()))
     finally:
         process.kill()
         process.wait()
+
+
+def complaints(process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    return process.stderr.read()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -315,6 +326,7 @@ def test_nobody_is_waited_for_longer_than_is_allowed() -> None:
         _wait_until_served(address)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
+        assert complaints(process) == "Cancel 1 running task(s), timeout graceful shutdown exceeded\n"
 
 
 def test_a_second_interrupt_ends_at_once() -> None:
@@ -325,6 +337,7 @@ def test_a_second_interrupt_ends_at_once() -> None:
         assert idle.recv(1) == b""
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
+        assert complaints(process).startswith("bitquarry: interrupted")
 
 
 def _wait_until_refused(address: tuple[str, int]) -> None:
