@@ -117,7 +117,9 @@ def _make(session: SearchSession, item_id: int, limits: DecodeLimits) -> Thumbna
     except UsageError:
         raise UnknownItem(f"index {session.manifest.index} holds no item with id {item_id}") from None
     try:
-        data = columns.get(THUMBNAIL_COLUMN) or fetch_media(columns["uri"], max_bytes=limits.max_bytes)
+        own = columns.get(THUMBNAIL_COLUMN)
+        # Text of that name is somebody's own column.
+        data = own if isinstance(own, bytes) and own else fetch_media(columns["uri"], max_bytes=limits.max_bytes)
         jpeg = decode_thumbnail(data, max_side=MAX_SIDE, limits=limits)
     except (ObjectNotFound, CorruptFile, UndecodableMedia, MediaTooLarge) as error:
         detail = f"item {item_id} has no picture: {error}"

@@ -152,8 +152,9 @@ def test_the_column_thumbnail_comes_before_the_file(shown: Shown) -> None:
     small = _decoded(shown.get(1))
     assert small.size == (256, 256)
     assert small.convert("RGB").getpixel((5, 5))[1] > 200  # type: ignore[index]
-    shown.items.rows[2] = {**shown.items.rows[1], "thumbnail": None}
-    assert _decoded(shown.get(2)).size == (9, 9)
+    for item_id, other in enumerate((None, b"", "thumbs/1.jpg"), start=2):
+        shown.items.rows[item_id] = {**shown.items.rows[1], "thumbnail": other}
+        assert _decoded(shown.get(item_id)).size == (9, 9)
 
 
 def test_an_unchanged_thumbnail_is_not_sent_again(shown: Shown) -> None:
