@@ -47,7 +47,8 @@ def searcher_processes(served: ServedCommand) -> list[psutil.Process]:
 
 def _is_searcher(process: psutil.Process) -> bool:
     with suppress(psutil.Error):
-        return process.cmdline()[:1] == ["ray::ServingSearcher"] and process.status() != psutil.STATUS_ZOMBIE
+        alive = process.status() != psutil.STATUS_ZOMBIE
+        return alive and "".join(process.cmdline()[:1]).startswith("ray::ServingSearcher")
     return False
 
 
@@ -91,11 +92,24 @@ def whole_again(load: QueryLoad) -> bool:
     return all(reply.status == 200 and not reply.content["degraded"] for reply in last)
 
 
-def test_an_alias_that_is_switched_under_load(answers: ServedAnswers, tmp_path: Path) -> None:
+def test_another_replica_answers_for_a_killed_one(answers: ServedAnswers) -> None:
+    with served_command(answers.catalog, "--searchers", "1", "--replicas", "2") as served:
+        with QueryLoad(served, answers.path, answers.bodies()) as load:
+            for _ in range(3):
+                load.wait_for_more()
+                os.kill(searcher_processes(served)[0].pid, signal.SIGKILL)
+                load.wait_for_more()
+                wait_until(lambda: len(searcher_processes(served)) == 2, "Ray starts it anew")
+        check_all(answers, load)
+        assert not any(reply.content["degraded"] for _, reply in load.replies)
+
+
+@pytest.mark.parametrize("searchers", ["0", "2"])
+def test_an_alias_that_is_switched_under_load(answers: ServedAnswers, tmp_path: Path, searchers: str) -> None:
     config = config_file(tmp_path, "serve: {refresh_seconds: 0.05}\n")
     first, second = answers.generations
     catalog = IndexCatalog(str(answers.catalog), open_store(str(answers.catalog)))
-    with served_command(answers.catalog, "--config", config) as served:
+    with served_command(answers.catalog, "--config", config, "--searchers", searchers) as served:
         with QueryLoad(served, answers.path, answers.bodies()) as load:
             for number in range(50):
                 wanted = (first, second)[number % 2]
