@@ -21,9 +21,9 @@ from pipeline.object_store.open_store import open_store
 from pipeline.routing.live_index import LiveIndex
 from pipeline.routing.query_batcher import BatchLimits
 from pipeline.routing.search_session import SearchSession
-from pipeline.search_api.api_keys import ApiKeys
 from pipeline.search_api.http_server import HttpServer, address_of, bind_listener, is_on_loopback, serve_app
 from pipeline.search_api.index_changes import ChangeResult, IndexChanges
+from pipeline.search_api.key_file import KeyFile
 from pipeline.search_api.search_service import SearchService
 from pipeline.search_api.served_index import ServedIndex, ServedSettings
 from pipeline.search_api.service_app import make_app
@@ -113,13 +113,10 @@ def open_indexes(
         yield served
 
 
-def keys_of(serve: ServeSettings, *, on_loopback: bool) -> ApiKeys | None:
+def keys_of(serve: ServeSettings, *, on_loopback: bool) -> KeyFile | None:
     """The keys that the service asks for. Raises `UsageError` when others can connect and there are none."""
     if serve.keys_file is not None:
-        keys = ApiKeys.read(Path(serve.keys_file))
-        if not len(keys):
-            raise UsageError(f"serve.keys_file {serve.keys_file}: holds no key; make one: bitquarry keys add")
-        return keys
+        return KeyFile(Path(serve.keys_file))
     if not on_loopback:
         raise UsageError(
             f"serve.host {serve.host!r} lets other machines connect: give serve.keys_file (--keys), made by "

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pipeline.search_api.api_keys import ApiKeys
+from pipeline.search_api.key_file import KeyFile
 from pipeline.search_api.problem_response import problem_response
 from pipeline.search_api.problems import Problem
 from pipeline.search_api.web_page import PAGE_PATHS
@@ -20,7 +21,7 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="bitquarry"'}
 class BearerGate:
     """Lets requests pass that carry `Authorization: Bearer KEY` with one of `keys`, and those to `OPEN_PATHS`."""
 
-    def __init__(self, app: ASGIApp, *, keys: ApiKeys) -> None:
+    def __init__(self, app: ASGIApp, *, keys: ApiKeys | KeyFile) -> None:
         self._app = app
         self._keys = keys
 

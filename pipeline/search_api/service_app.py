@@ -20,6 +20,7 @@ from pipeline.search_api.followed_changes import FollowedChanges
 from pipeline.search_api.health_routes import health_router
 from pipeline.search_api.host_gate import HostGate
 from pipeline.search_api.index_routes import index_router
+from pipeline.search_api.key_file import KeyFile
 from pipeline.search_api.openapi_document import document
 from pipeline.search_api.problem_response import answer_errors
 from pipeline.search_api.query_counting import QueryCounting
@@ -48,7 +49,7 @@ _REQUESTS = (QueryRequest, BatchRequest, EncodeRequest, CompareRequest, DeleteRe
 
 
 def make_app(
-    service: SearchService, *, keys: ApiKeys | None, metrics: ServiceMetrics, refresh_seconds: float = 1.0
+    service: SearchService, *, keys: ApiKeys | KeyFile | None, metrics: ServiceMetrics, refresh_seconds: float = 1.0
 ) -> FastAPI:
     """The application. While it runs, every index is refreshed each `refresh_seconds`; at its end all are closed.
 
