@@ -43,6 +43,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._waiting = _Waiting.NOTHING
         self._deadline = math.inf
         self._num_header_bytes = 0
+        self._num_new_bytes = 0
         self._too_large = False
         self._refused = False
         self._has_begun = False
@@ -62,6 +63,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._refused or self.parser is None:
             return
         amid_headers = self._waiting is _Waiting.HEADERS
+        self._num_new_bytes = len(data)
         super().data_received(data)
         if amid_headers and self._waiting is _Waiting.HEADERS:
             self._num_header_bytes += len(data)
@@ -79,9 +81,11 @@ class LimitedProtocol(HttpToolsProtocol):
         self._wait_for(_Waiting.HEADERS, self.limits.header_seconds)
 
     def on_headers_complete(self) -> None:
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > self.limits.max_header_bytes:
-            self._too_large = True
-            raise _HeadersTooLarge
+        if self._num_header_bytes + self._num_new_bytes > self.limits.max_header_bytes:  # some of which may be body
+            num_bytes = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+            if num_bytes > self.limits.max_header_bytes:
+                self._too_large = True
+                raise _HeadersTooLarge
         self._wait_for(_Waiting.BODY, self.limits.body_seconds)
         super().on_headers_complete()
 
