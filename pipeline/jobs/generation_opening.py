@@ -1,4 +1,4 @@
-"""What threads and actors share when they open a generation: the specs of its searchers, its session, its model."""
+"""What all who open a generation share: the specs of its searchers, its session, its model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class OpenedIndex:
     catalog: str
     index: str
     search: SearchSettings
-    max_pixels: int
+    max_pixels: int = DecodeLimits().max_pixels
 
     @cached_property
     def catalog_of_indexes(self) -> IndexCatalog:
@@ -57,11 +57,12 @@ def session_over(opened: OpenedIndex, manifest: IndexManifest, ports: Sequence[S
     """The session, with its model loaded, so that the first picture waits for nothing. Raises `ModelMismatch`,
     `UnknownName`, `CorruptFile`, `StorageError`."""
     router = QueryRouter(manifest, ports, deadline_seconds=opened.search.deadline_seconds)
-    session = SearchSession(router, lambda: _load_encoder(opened, manifest))
+    session = SearchSession(router, lambda: load_encoder(opened, manifest))
     _ = session.encoder
     return session
 
 
-def _load_encoder(opened: OpenedIndex, manifest: IndexManifest) -> QueryEncoder:
+def load_encoder(opened: OpenedIndex, manifest: IndexManifest) -> QueryEncoder:
+    """Raises as `session_over`."""
     _, model = ModelStore(opened.catalog, open_store(opened.catalog)).load(manifest.model_id)
     return QueryEncoder(model, manifest, DecodeLimits(max_pixels=opened.max_pixels))

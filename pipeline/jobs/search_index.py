@@ -6,19 +6,13 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
-from operators.decoders.image_decoder import DecodeLimits
-from pipeline.model_store.model_store import ModelStore
-from pipeline.object_store.open_store import open_store
+from pipeline.jobs.generation_opening import OpenedIndex, load_encoder, searcher_specs
 from pipeline.routing.local_searchers import local_ports
-from pipeline.routing.query_encoder import QueryEncoder
 from pipeline.routing.query_router import QueryRouter
 from pipeline.routing.search_session import SearchSession
 from pipeline.routing.searcher_port import SearcherPort
 from pipeline.settings import SearchSettings
-from pipeline.shard_index.index_catalog import IndexCatalog
-from pipeline.shard_index.index_manifest import IndexManifest
 from pipeline.shard_index.shard_placement import place_shards
 from pipeline.shard_index.shard_searcher import SearcherSpec, ShardSearcher
 
@@ -39,24 +33,15 @@ def open_search(
 
     Raises `UnknownName`, `UsageError`, `CorruptFile`, `StorageError` and `SearchError`.
     """
-    manifest = IndexCatalog(catalog, open_store(catalog)).resolve(index, alias)
+    opened = OpenedIndex(catalog, index, settings)
+    manifest = opened.catalog_of_indexes.resolve(index, alias)
     ports = _thread_ports if settings.num_searchers == 0 else _actor_ports
-    placement = place_shards(manifest.shards, settings.num_searchers or len(manifest.shards))
-    specs = [
-        SearcherSpec(
-            catalog=catalog,
-            index=index,
-            generation=manifest.generation,
-            shard_names=names,
-            cache_dir=Path(settings.cache_dir) if settings.cache_dir else None,
-            num_threads=settings.num_threads,
-            device=settings.device,
-        )
-        for names in placement
-    ]
+    specs = searcher_specs(
+        opened, manifest, place_shards(manifest.shards, settings.num_searchers or len(manifest.shards))
+    )
     with ports(specs) as searchers:
         router = QueryRouter(manifest, searchers, deadline_seconds=settings.deadline_seconds)
-        yield SearchSession(router, lambda: _load_encoder(catalog, manifest))
+        yield SearchSession(router, lambda: load_encoder(opened, manifest))
 
 
 @contextmanager
@@ -83,8 +68,3 @@ def _actor_ports(specs: list[SearcherSpec]) -> Iterator[list[SearcherPort]]:
         ]
     finally:
         stop_searchers(actors)
-
-
-def _load_encoder(catalog: str, manifest: IndexManifest) -> QueryEncoder:
-    _, model = ModelStore(catalog, open_store(catalog)).load(manifest.model_id)
-    return QueryEncoder(model, manifest, DecodeLimits())
