@@ -62,10 +62,9 @@ class LimitedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refused or self.parser is None:
             return
-        amid_headers = self._waiting is _Waiting.HEADERS
         self._num_new_bytes = len(data)
         super().data_received(data)
-        if amid_headers and self._waiting is _Waiting.HEADERS:
+        if self._waiting is _Waiting.HEADERS:
             self._num_header_bytes += len(data)
             if self._num_header_bytes > self.limits.max_header_bytes:
                 self._too_large = True

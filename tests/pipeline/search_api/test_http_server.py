@@ -205,11 +205,15 @@ def _wait_until_served(address: tuple[str, int]) -> None:
     pytest.fail("no connection is taken")
 
 
-@pytest.mark.parametrize("num_pieces", [1, 20])
+@pytest.mark.parametrize("is_kept", [False, True])
+@pytest.mark.parametrize("num_pieces", [1, 2, 20])
 @pytest.mark.parametrize(("num_bytes", "status"), [(3900, b"200"), (4200, b"431")])
-def test_headers_have_a_size(num_pieces: int, num_bytes: int, status: bytes) -> None:
+def test_headers_have_a_size(is_kept: bool, num_pieces: int, num_bytes: int, status: bytes) -> None:
     request = b"GET / HTTP/1.1\r\nHost: localhost\r\nx: " + b"y" * num_bytes + b"\r\n\r\n"
     with running(limited(replace(QUICK, header_seconds=60))) as address, connected(address) as client:
+        if is_kept:
+            client.sendall(GET)
+            assert client.recv(2**16).startswith(b"HTTP/1.1 200 ")
         size = -(-len(request) // num_pieces)
         for start in range(0, len(request), size):
             client.sendall(request[start : start + size])
