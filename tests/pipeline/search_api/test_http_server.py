@@ -3,94 +3,37 @@
 from __future__ import annotations
 
 import json
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 import uvicorn
-from starlette.types import Receive, Scope, Send
 
 from pipeline.errors import UsageError
 from pipeline.search_api import limited_protocol as module
-from pipeline.search_api.http_server import HttpServer, address_of, allow_files, bind_listener, is_on_loopback
-from pipeline.search_api.service_limits import ServiceLimits
-from tests.command_line import environment
-
-QUICK = ServiceLimits(header_seconds=0.4, body_seconds=0.4, keep_alive_seconds=0.4, max_header_bytes=4096)
-# A probe that sees nothing for so long has found no limit.
-_PATIENCE_SECONDS = 8.0
-GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
-POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
-LARGE = 2**25
-
-
-async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Reads the body and answers 200; /large answers `LARGE` bytes."""
-    if scope["type"] == "lifespan":
-        for name in ("startup", "shutdown"):
-            await receive()
-            await send({"type": f"lifespan.{name}.complete"})
-        return
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return
-        more = message.get("more_body", False)
-    body = bytes(LARGE) if scope["path"] == "/large" else b"here"
-    headers = [(b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-@contextmanager
-def running(server: uvicorn.Server) -> Iterator[tuple[str, int]]:
-    """The address of a server that runs in a thread."""
-    with bind_listener("127.0.0.1", 0) as listener:
-        address = listener.getsockname()
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            deadline = time.monotonic() + 20
-            while not server.started:
-                assert thread.is_alive()
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
-            yield address
-        finally:
-            server.should_exit = True
-            thread.join(20)
-    assert not thread.is_alive()
-
-
-def limited(limits: ServiceLimits = QUICK) -> HttpServer:
-    return HttpServer(app, limits, drain_seconds=0.5)
+from pipeline.search_api.http_server import address_of, allow_files, bind_listener, is_on_loopback
+from tests.pipeline.search_api.limited_server import (
+    GET,
+    LARGE,
+    PATIENCE_SECONDS,
+    POST,
+    QUICK,
+    app,
+    connected,
+    limited,
+    received_until_closed,
+    running,
+    wait_until_served,
+)
 
 
 def plain() -> uvicorn.Server:
     config = uvicorn.Config(app, log_level="error", timeout_keep_alive=3600, timeout_graceful_shutdown=1)
     return uvicorn.Server(config)
-
-
-@contextmanager
-def connected(address: tuple[str, int]) -> Iterator[socket.socket]:
-    with socket.create_connection(address, timeout=_PATIENCE_SECONDS) as client:
-        yield client
-
-
-def received_until_closed(client: socket.socket) -> bytes:
-    """All that comes until the server closes. Raises `TimeoutError` when it does not."""
-    received = b""
-    while chunk := client.recv(2**16):
-        received += chunk
-    return received
 
 
 def dribble_headers(address: tuple[str, int]) -> bytes:
@@ -126,7 +69,7 @@ def blank_lines_while_kept(address: tuple[str, int]) -> bytes:
 def _dribble(client: socket.socket, piece: bytes, expects: bytes = b"") -> bytes:
     """Send `piece` again and again (after `expects` has come) until the server closes."""
     received = b""
-    deadline = time.monotonic() + _PATIENCE_SECONDS / 4
+    deadline = time.monotonic() + PATIENCE_SECONDS / 4
     client.settimeout(0.05)
     while time.monotonic() < deadline:
         try:
@@ -191,18 +134,7 @@ def test_one_connection_too_many_is_refused_at_once() -> None:
                     assert json.loads(body)["detail"].startswith("2 connections are open")
             first.sendall(GET)
             assert first.recv(2**16).startswith(b"HTTP/1.1 200 ")
-        _wait_until_served(address)
-
-
-def _wait_until_served(address: tuple[str, int]) -> None:
-    """The places of connections that are gone can be had again."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        with connected(address) as client:
-            client.sendall(GET)
-            if client.recv(2**16).startswith(b"HTTP/1.1 200 "):
-                return
-    pytest.fail("no connection is taken")
+        wait_until_served(address)
 
 
 @pytest.mark.parametrize("is_kept", [False, True])
@@ -273,82 +205,3 @@ def test_addresses() -> None:
 def test_too_few_files_are_said() -> None:
     with pytest.raises(UsageError, match=r"files, the service needs 1,000,000,000: set serve\.limits\.max_connections"):
         allow_files(10**9)
-
-
-_SIGNALLED = """
-import sys
-from pipeline.cli.failures import run_command
-from pipeline.search_api.http_server import HttpServer, bind_listener, serve_app
-from tests.pipeline.search_api.test_http_server import QUICK, app
-from dataclasses import replace
-
-limits = replace(QUICK, body_seconds=60)
-
-def serve():
-    with bind_listener("127.0.0.1", 0) as listener:
-        say = lambda: print(listener.getsockname()[1], flush=True)
-        serve_app(HttpServer(app, limits, drain_seconds=float(sys.argv[1]), on_started=say), listener, limits)
-
-sys.exit(run_command(serve))
-"""
-
-
-@contextmanager
-def signalled(drain_seconds: float) -> Iterator[tuple[subprocess.Popen[str], tuple[str, int]]]:
-    """A process that serves, and its address."""
-    command = [sys.executable, "-c", _SIGNALLED, str(drain_seconds)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
-    try:
-        assert process.stdout is not None
-        yield process, ("127.0.0.1", int(process.stdout.readline()))
-    finally:
-        process.kill()
-        process.wait()
-
-
-def complaints(process: subprocess.Popen[str]) -> str:
-    assert process.stderr is not None
-    return process.stderr.read()
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_lets_requests_finish(number: signal.Signals) -> None:
-    with signalled(60) as (process, address), connected(address) as client, connected(address) as idle:
-        client.sendall(POST)
-        _wait_until_served(address)
-        process.send_signal(number)
-        assert idle.recv(1) == b"", "a connection without a request is closed"
-        _wait_until_refused(address)
-        client.sendall(b"x" * 100)
-        assert received_until_closed(client).startswith(b"HTTP/1.1 200 ")
-        assert process.wait(20) == 0
-
-
-def test_nobody_is_waited_for_longer_than_is_allowed() -> None:
-    with signalled(0.3) as (process, address), connected(address) as client:
-        client.sendall(POST)
-        _wait_until_served(address)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
-        assert complaints(process) == "Cancel 1 running task(s), timeout graceful shutdown exceeded\n"
-
-
-def test_a_second_interrupt_ends_at_once() -> None:
-    with signalled(3600) as (process, address), connected(address) as client, connected(address) as idle:
-        client.sendall(POST)
-        _wait_until_served(address)
-        process.send_signal(signal.SIGINT)
-        assert idle.recv(1) == b""
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
-        assert complaints(process).startswith("bitquarry: interrupted")
-
-
-def _wait_until_refused(address: tuple[str, int]) -> None:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(address, timeout=1).close()
-        except OSError:
-            return
-    pytest.fail("new connections are still taken")
