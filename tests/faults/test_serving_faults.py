@@ -95,9 +95,11 @@ def whole_again(load: QueryLoad) -> bool:
 def test_another_replica_answers_for_a_killed_one(answers: ServedAnswers) -> None:
     with served_command(answers.catalog, "--searchers", "1", "--replicas", "2") as served:
         with QueryLoad(served, answers.path, answers.bodies()) as load:
+            survivor = searcher_processes(served)[0].pid
             for _ in range(3):
                 load.wait_for_more()
-                os.kill(searcher_processes(served)[0].pid, signal.SIGKILL)
+                (victim,) = [process.pid for process in searcher_processes(served) if process.pid != survivor]
+                os.kill(victim, signal.SIGKILL)
                 load.wait_for_more()
                 wait_until(lambda: len(searcher_processes(served)) == 2, "Ray starts it anew")
         check_all(answers, load)
