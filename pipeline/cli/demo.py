@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ import typer
 from pipeline.cli.demo_service import free_port, run_until_stopped
 from pipeline.cli.failures import EXIT_OK
 from pipeline.cli.output import say
-from pipeline.errors import PipelineError, UsageError
+from pipeline.errors import MissingExtra, PipelineError, UsageError
 
 _MARK = ".bitquarry-demo"
 
@@ -32,6 +33,8 @@ def demo(
     """Train, encode, index, query and evaluate the sample corpus; then serve it, until Ctrl-C."""
     from pipeline.sample_corpus.sample_corpus import sample_corpus_path
 
+    if serve and find_spec("fastapi") is None:
+        raise MissingExtra("fastapi (for the service that the demo ends with; --no-serve does without)", "serve")
     started = time.monotonic()
     _make_anew(out)
     catalog, page = out / "catalog", out / "report.html"

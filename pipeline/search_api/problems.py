@@ -70,5 +70,12 @@ def problem_of(error: Exception) -> Problem:
         )
     status = status or HTTPStatus.INTERNAL_SERVER_ERROR
     headers = {"Retry-After": _RETRY_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-    detail = str(error)[:_MAX_DETAIL] or status.description
+    detail = _said(error)[:_MAX_DETAIL] or status.description
     return Problem(status=status, detail=detail, headers=headers)
+
+
+def _said(error: Exception) -> str:
+    """Its own words, but for those that name a setting which is not the caller's."""
+    if isinstance(error, MediaTooLarge):
+        return f"{error.given:,} {error.quantity}: this service takes pictures of up to {error.limit:,}"
+    return str(error)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cli import demo
 from pipeline.cli.demo_service import free_port, run_until_stopped
-from pipeline.errors import PipelineError
+from pipeline.errors import MissingExtra, PipelineError
 from tests.command_line import ROOT
 from tests.pipeline.search_api.running_service import wait_until
 
@@ -75,3 +76,12 @@ def test_the_next_free_port_is_taken() -> None:
         assert port < free_port(port) < port + 100
     assert free_port(port) == port
     assert free_port(0) == 0
+
+
+def test_what_the_service_needs_is_missed_before_the_demo_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtra, match=r"--no-serve does without\) is not installed; run: pip install .*serve"):
+        demo.demo(out=tmp_path / "demo", port=0, serve=True)
+    assert not (tmp_path / "demo").exists()

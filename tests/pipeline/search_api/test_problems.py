@@ -25,7 +25,6 @@ from pipeline.search_api.problems import problem_of
         (ShapeMismatch("code", "8 bits", "64 bits"), 400),
         (InvalidSetting("k", "0", "at least 1"), 400),
         (UndecodableMedia("not a picture"), 400),
-        (MediaTooLarge("bytes", 10, 5), 413),
         (ModelMismatch("index photos", "a" * 64, "b" * 64), 409),
         (ServiceOverloaded(5, 4), 503),
         (SearchError("2 of 4 shards did not answer"), 503),
@@ -55,3 +54,9 @@ def test_what_nobody_foresaw_says_nothing_of_the_machine(error: Exception) -> No
 
 def test_a_long_text_is_cut() -> None:
     assert len(problem_of(UsageError("x" * 10**6)).detail) == 2000
+
+
+def test_a_caller_is_not_told_to_change_a_setting() -> None:
+    problem = problem_of(MediaTooLarge("pixels", 54_000_000, 40_000_000))
+    assert problem.status == 413
+    assert problem.detail == "54,000,000 pixels: this service takes pictures of up to 40,000,000"
