@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from pipeline.errors import SettingsError
 from pipeline.settings import Settings, load_settings
@@ -15,6 +16,19 @@ SHIPPED = sorted((Path(__file__).parents[2] / "deploy" / "settings").glob("*.yam
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_shipped_settings_load_and_differ_from_the_defaults(path: Path) -> None:
     assert load_settings(path) != Settings()
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_shipped_settings_are_complete(path: Path) -> None:
+    assert _keys_left_out(load_settings(path), "") == []
+
+
+def _keys_left_out(section: BaseModel, name: str) -> list[str]:
+    left_out = [f"{name}{key}" for key in type(section).model_fields if key not in section.model_fields_set]
+    for key, value in section:
+        if isinstance(value, BaseModel):
+            left_out += _keys_left_out(value, f"{name}{key}.")
+    return left_out
 
 
 def test_three_settings_files_are_shipped() -> None:
