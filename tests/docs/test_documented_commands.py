@@ -178,5 +178,8 @@ def unknown_words(line: str) -> list[str]:
         if words[0] not in command.commands:
             return [words[0]]
         command = command.commands[words.pop(0)]
-    known = {name for parameter in command.params for name in parameter.opts} | {"--help", "-h"}
+    known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)} | {
+        "--help",
+        "-h",
+    }
     return [word for word in words if word.startswith("-") and len(word) > 1 and word not in known]
