@@ -179,7 +179,7 @@ def serve(
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same codes.")] = 0,
     as_json: options.AsJson = False,
 ) -> int:
-    """The search service against a bare FastAPI app around Faiss (extras `serve` and `faiss`), over HTTP on loopback."""
+    """The search service against a bare FastAPI app around Faiss (extras `serve` and `faiss`), over HTTP."""
     from pipeline.jobs.bench_serve import BenchServeSettings, bench_serve
 
     settings = BenchServeSettings(
