@@ -74,7 +74,7 @@ class DeepQuantization(TrainableHasher[DeepQuantizationSettings], CodebookQuanti
         arrays = module_arrays(network, "network")
         own = self._new_network(np.asarray(arrays["network.centre"], np.float32))
         load_module_arrays(own, "network", arrays)
-        self._network, self._codebooks = own, codebooks
+        self._network, self._codebooks = own.eval(), codebooks
 
     @property
     def codebooks(self) -> ProductCodebooks:
@@ -103,5 +103,5 @@ class DeepQuantization(TrainableHasher[DeepQuantizationSettings], CodebookQuanti
         if others:
             raise ShapeMismatch(f"{self.method} tensors", ", ".join(sorted(others)), "network.* and words")
         load_module_arrays(network, "network", tensors)
-        self._network = network
+        self._network = network.eval()
         self._codebooks = restored_codebooks(self.method, checked["words"], self._settings.code_width)

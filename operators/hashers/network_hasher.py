@@ -43,7 +43,7 @@ class NetworkHasher(TrainableHasher[Settings]):
         """Encode with (a copy of) this network from now on."""
         own = self.new_network(num_dims)
         load_module_arrays(own, "network", module_arrays(network, "network"))
-        self._network, self._num_dims = own, num_dims
+        self._network, self._num_dims = own.eval(), num_dims
 
     def outputs(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """The network's real outputs, float32 `(num_items, num_outputs)`."""
@@ -68,4 +68,4 @@ class NetworkHasher(TrainableHasher[Settings]):
         num_dims = int(np.asarray(given, np.int64)[0])
         network = self.new_network(num_dims)
         load_module_arrays(network, "network", tensors)
-        self._network, self._num_dims = network, num_dims
+        self._network, self._num_dims = network.eval(), num_dims

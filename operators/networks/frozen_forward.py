@@ -17,10 +17,14 @@ def forward_rows(module: torch.nn.Module, rows: NDArray[np.float32]) -> NDArray[
 
     Kernels are chosen by batch size and split their sums by threads, and either changes last bits. So rows go through
     in blocks of one fixed size, the last filled up with zeros, and on the CPU on one thread.
+
+    A module that is being trained is put back into training afterwards. One that is not is left alone, so that several
+    threads may run it at once.
     """
     device = next(module.parameters()).device
     was_training = module.training
-    module.eval()
+    if was_training:
+        module.eval()
     parts = []
     with torch.inference_mode(), _one_thread(device):
         for start in range(0, max(1, len(rows)), _BLOCK_ROWS):
@@ -29,7 +33,8 @@ def forward_rows(module: torch.nn.Module, rows: NDArray[np.float32]) -> NDArray[
             block[: len(given)] = given
             output = module(torch.from_numpy(block).to(device))
             parts.append(output.float().cpu().numpy()[: len(given)])
-    module.train(was_training)
+    if was_training:
+        module.train()
     return np.concatenate(parts)
 
 
