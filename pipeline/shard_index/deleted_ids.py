@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import CorruptFile
 from pipeline.shard_index.index_manifest import IndexManifest
+from pipeline.shard_index.mapped_array import map_array
 from pipeline.shard_index.shard_fetch import ShardFetcher
 
 DELETED_NAME = "deleted.npy"
@@ -19,7 +20,7 @@ def open_deleted(manifest: IndexManifest, fetcher: ShardFetcher) -> NDArray[np.i
         return NO_IDS
     path = fetcher.verified_path(manifest, manifest.deleted)
     try:
-        ids: NDArray[np.int64] = np.load(path, allow_pickle=False)
+        ids: NDArray[np.int64] = map_array(path)
     except ValueError as error:
         raise CorruptFile(manifest.deleted.name, str(error), manifest.remedy) from error
     if ids.dtype != np.int64 or ids.shape != (manifest.num_deleted,) or (np.diff(ids) <= 0).any():

@@ -15,6 +15,7 @@ from pipeline.errors import ConflictError
 from pipeline.shard_index.deleted_ids import DELETED_NAME, NO_IDS, open_deleted
 from pipeline.shard_index.generation_draft import BUILDER, GenerationDraft, draft_generation
 from pipeline.shard_index.index_manifest import IndexFile, IndexManifest, ShardEntry, delta_name
+from pipeline.shard_index.mapped_array import map_array
 from pipeline.shard_index.search_structures import StructureRequest, add_structures
 from pipeline.shard_index.shard_fetch import ShardFetcher
 from pipeline.shard_index.shard_files import HashedFile
@@ -101,7 +102,7 @@ def _refuse_known_ids(
 ) -> None:
     """A task that was encoded, replaced and encoded again as it was has the ids that it had."""
     for shard in deltas:
-        known = stored.stored(np.load(draft.folder / shard.ids.name, mmap_mode="r"))
+        known = stored.stored(map_array(draft.folder / shard.ids.name))
         if len(known):
             named = ", ".join(map(str, known[:5]))
             raise ConflictError(

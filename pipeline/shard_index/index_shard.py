@@ -16,6 +16,7 @@ from operators.search.block_scan import check_ids
 from operators.search.search_kinds import CodeSearch, open_code_search
 from pipeline.errors import CorruptFile
 from pipeline.shard_index.index_manifest import IndexManifest, ShardEntry
+from pipeline.shard_index.mapped_array import map_array
 from pipeline.shard_index.shard_fetch import ShardFetcher
 from pipeline.shard_index.shard_structure import map_structure
 
@@ -70,8 +71,8 @@ def open_shard(manifest: IndexManifest, shard_name: str, fetcher: ShardFetcher, 
     home = manifest.home_of(entry)
     paths = {file.name: fetcher.verified_path(manifest, file, home=home) for file in entry.files}
     try:
-        packed = np.load(paths[entry.codes.name], mmap_mode="r", allow_pickle=False)
-        ids = np.load(paths[entry.ids.name], mmap_mode="r", allow_pickle=False)
+        packed = map_array(paths[entry.codes.name])
+        ids = map_array(paths[entry.ids.name])
         codes = BinaryCodes(packed, manifest.num_bits)
         check_ids(ids, entry.num_rows)
         if len(codes) != entry.num_rows:

@@ -17,6 +17,7 @@ from operators.search.scan_options import ONE_THREAD
 from operators.search.search_kinds import CodeSearch, NearestQuestion, build_arrays, open_code_search
 from operators.search.search_planner import PlanRequest, SearchPlan, measured_seconds, plan_search, sample_queries
 from pipeline.shard_index.index_manifest import SearchFacts, ShardEntry
+from pipeline.shard_index.mapped_array import map_array
 from pipeline.shard_index.shard_structure import write_structure
 
 AUTO = "auto"
@@ -92,4 +93,4 @@ def _seconds_per_query(search: CodeSearch, codes: BinaryCodes, expected: PlanReq
 
 
 def _codes(folder: Path, shard: ShardEntry, request: StructureRequest) -> BinaryCodes:
-    return BinaryCodes(np.load(folder / shard.codes.name, mmap_mode="r", allow_pickle=False), request.num_bits)
+    return BinaryCodes(map_array(folder / shard.codes.name), request.num_bits)

@@ -11,6 +11,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from pipeline.shard_index.index_manifest import IndexFile
+from pipeline.shard_index.mapped_array import map_array
 from pipeline.shard_index.shard_files import HashedFile
 
 
@@ -29,6 +30,4 @@ def write_structure(folder: Path, shard: str, kind: str, arrays: Mapping[str, ND
 
 def map_structure(paths: Mapping[str, Path]) -> dict[str, NDArray[Any]]:
     """The arrays by name, from paths by the names of files. Raises ValueError for a file that is none of numpy's."""
-    return {
-        name.split(".")[-2]: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in sorted(paths.items())
-    }
+    return {name.split(".")[-2]: map_array(path) for name, path in sorted(paths.items())}

@@ -10,6 +10,7 @@ from operators.search.block_scan import check_ids
 from pipeline.errors import CorruptFile
 from pipeline.shard_index.deleted_ids import is_among, within
 from pipeline.shard_index.index_manifest import IndexManifest, ShardEntry
+from pipeline.shard_index.mapped_array import map_array
 from pipeline.shard_index.shard_fetch import ShardFetcher
 
 
@@ -36,7 +37,7 @@ class StoredIds:
         if shard.name not in self._opened:
             path = self._fetcher.verified_path(self._manifest, shard.ids, home=self._manifest.home_of(shard))
             try:
-                ids: NDArray[np.int64] = np.load(path, mmap_mode="r", allow_pickle=False)
+                ids: NDArray[np.int64] = map_array(path)
                 check_ids(ids, shard.num_rows)
             except (ValueError, ShapeMismatch) as error:
                 raise CorruptFile(shard.ids.name, str(error), self._manifest.remedy) from error
