@@ -24,7 +24,7 @@ class PoolSettings:
     """`slots_per_actor` tasks run in an actor at a time; a task that raises is tried `task_attempts` times.
 
     A task whose actor dies is tried again slots_per_actor times as often: one deadly task takes its neighbours' tries
-    too.
+    too. An actor that dies while it starts is made anew, `task_attempts` in all.
     """
 
     num_actors: int
@@ -64,8 +64,8 @@ class ActorPool(Generic[Task, Result]):
     def start(self) -> None:
         """Start every actor and wait until each says `ready`; raises the actor's own error when one cannot start."""
         self._actors = [self._make_actor() for _ in range(self._settings.num_actors)]
-        for actor in self._actors:
-            _wait_until_ready(actor)
+        for place, actor in enumerate(self._actors):
+            self._actors[place] = self._ready(actor)
 
     def map_unordered(self, tasks: Iterable[Task]) -> Iterator[Result]:
         """Yield results as they come. Raises `TaskFailed`, or the task's own error, when a task fails every time.
@@ -125,20 +125,27 @@ class ActorPool(Generic[Task, Result]):
 
     def _replacement_for(self, dead: ActorHandle) -> ActorHandle:
         if dead in self._actors:  # the first of the dead actor's tasks to be noticed
-            actor = self._make_actor()
-            _wait_until_ready(actor)
-            self._actors[self._actors.index(dead)] = actor
+            place = self._actors.index(dead)
+            self._actors[place] = self._ready(self._make_actor())
             self.num_replaced_actors += 1
         return min(self._actors, key=lambda a: sum(r.actor == a for r in self._running.values()))
 
-
-def _wait_until_ready(actor: ActorHandle) -> None:
-    try:
-        ray.get(actor.ready.remote())
-    except RayTaskError as error:
-        raise _final_error(error, 1) from None
-    except RayActorError as error:
-        raise TaskFailed(f"an actor could not start: {_cause_line(error)}") from None
+    def _ready(self, actor: ActorHandle) -> ActorHandle:
+        """The actor once it is ready, or the one made in its place because it died while it started."""
+        for num_deaths in range(1, self._settings.task_attempts + 1):
+            try:
+                ray.get(actor.ready.remote())
+                return actor
+            except RayTaskError as error:
+                raise _final_error(error, 1) from None
+            except RayActorError as error:
+                # What its constructor raised, it would raise again.
+                if error.actor_init_failed or num_deaths == self._settings.task_attempts:
+                    raise TaskFailed(f"an actor could not start: {_cause_line(error)}") from None
+                _log.warning("an actor died while it started (%s), starting another", _first_line(error))
+            actor = self._make_actor()
+            self.num_replaced_actors += 1
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
 
 def _final_error(error: RayActorError | RayTaskError, attempts: int) -> Exception:

@@ -55,6 +55,14 @@ def processes(driver: subprocess.Popen[str], title: str) -> list[psutil.Process]
     return [child for child in children if _title(child).startswith(title)]
 
 
+def next_process(driver: subprocess.Popen[str], title: str) -> psutil.Process | None:
+    """The first Ray process of a title, waited for: tasks carry theirs while they run. None once the driver ended."""
+    while driver.poll() is None:
+        if found := processes(driver, title):
+            return found[0]
+    return None
+
+
 def _title(process: psutil.Process) -> str:
     try:
         return " ".join(process.cmdline())

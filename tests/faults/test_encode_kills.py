@@ -11,7 +11,7 @@ import pytest
 
 from tests import command_line
 from tests.faults.colour_corpus import CollectionContent
-from tests.faults.encode_corpus import NUM_PICTURES, TASK_ITEMS, EncodeCorpus, processes
+from tests.faults.encode_corpus import NUM_PICTURES, TASK_ITEMS, EncodeCorpus, next_process, processes
 from tests.faults.moments import at_moments
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
@@ -24,7 +24,7 @@ def test_killed_workers_change_nothing(corpus: EncodeCorpus, victim: str, seed: 
     driver = command_line.start(*corpus.encode(collection))
     num_killed = 0
     for _ in at_moments(driver, lambda: corpus.num_written(collection), moments):
-        for process in processes(driver, victim)[:1]:
+        if process := next_process(driver, victim):
             os.kill(process.pid, signal.SIGKILL)
             num_killed += 1
     output, complaints = driver.communicate(timeout=200)

@@ -23,6 +23,8 @@ class Squarer:
         self._folder = Path(folder)
         if (self._folder / "broken").exists():
             raise CorruptFile("model", "gone", "train again")
+        if self._used_up("start"):
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def ready(self) -> str:
         return "cpu"
@@ -119,3 +121,21 @@ def test_an_actor_that_cannot_start_says_why(pool: ActorPool[int, tuple[int, int
     (tmp_path / "broken").touch()
     with pytest.raises(TaskFailed, match="model is corrupt: gone; train again"):
         pool.start()
+
+
+def test_an_actor_killed_while_it_starts_is_made_anew(pool: ActorPool[int, tuple[int, int]], tmp_path: Path) -> None:
+    plan_faults(tmp_path, "start", 2)
+    pool.start()
+    plan_faults(tmp_path, "kill-3", 1)
+    plan_faults(tmp_path, "start", 1)  # and the replacement of a dead one
+    assert sorted(pool.map_unordered(range(20))) == squares(20)
+    assert pool.num_replaced_actors == 4
+
+
+def test_an_actor_that_dies_whenever_it_starts_ends_the_job(
+    pool: ActorPool[int, tuple[int, int]], tmp_path: Path
+) -> None:
+    plan_faults(tmp_path, "start", 99)
+    with pytest.raises(TaskFailed, match="an actor could not start"):
+        pool.start()
+    assert len(list(tmp_path.glob("start.*"))) >= 99 - 2 * 3
