@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from operators.features.feature_extractor import Json
 from pipeline.jobs.evaluate_protocol import MethodRun
@@ -170,7 +171,8 @@ def classic_group() -> MethodGroup:
 
 
 def dvb_group() -> MethodGroup:
-    """DVB against ITQ on the same features, HOG of the usual nine orientations, and its ablations."""
+    """DVB against ITQ on the same features, HOG of the usual nine orientations, and its ablations in the order that the
+    thesis found on CIFAR-10 at 32 bits."""
     runs = _runs(("itq", "dvb"), (16, 32, 64))
     runs["dvb_32_mean"] = _variant("dvb", 32, encoding="mean")
     runs["dvb_32_no_centres"] = _variant("dvb", 32, centres=False)
@@ -182,7 +184,10 @@ def dvb_group() -> MethodGroup:
         above(f"dvb_{bits}", f"itq_{bits}", "ap_all", margin)
         for bits, margin in ((16, 0.028), (32, 0.031), (64, 0.045))
     )
-    return MethodGroup(features="hog", runs=runs, claims=claims, feature_settings={"num_orientations": 9})
+    order = ("dvb_32", "dvb_32_no_manifold", "dvb_32_no_decorrelation", "dvb_32_no_centres", "dvb_32_neither")
+    ablations = tuple(above(better, worse, "ap_all") for better, worse in pairwise(order))
+    settings: dict[str, Json] = {"num_orientations": 9}
+    return MethodGroup(features="hog", runs=runs, claims=(*claims, *ablations), feature_settings=settings)
 
 
 def aphash_group() -> MethodGroup:

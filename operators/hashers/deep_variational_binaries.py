@@ -31,18 +31,19 @@ from operators.training.variational_losses import (
 )
 from operators.training.workers import ALONE, Workers
 
-_PROFILE_WIDTH = 64
+_PROFILE_WIDTH = 256
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeepVariationalSettings(MethodSettings):
     """The thesis has `hidden` and `latent` 1024, `num_centres` 20 (CIFAR-10), weights 0.5, 0.1 and 1 with sums in place
     of means, 10 samples and Adam at 1e-4; those here train in a minute on a CPU, chosen on training pictures of
-    Fashion-MNIST (HOG). Much more weight on H3 than on H2 makes all codes alike, much less leaves no neighbourhood.
+    Fashion-MNIST (HOG). Much more weight on H3 than on H2 leaves few codes, much less leaves no neighbourhood.
 
     `manifold`: "laplacian" (H3 with the sign that draws neighbours together), "printed" (as published, which drives
     them apart) or "none". `affinity`: "walks" (how much walks of `num_steps` steps from two items meet, over the graph
-    of all items and their `num_neighbors` nearest), "knn" (`num_neighbors` nearest of the batch) or "gaussian"
+    of all items and their `num_neighbors` nearest; those that meet less than chance are driven apart, all together with
+    `repulsion` of the weight of those that meet), "knn" (`num_neighbors` nearest of the batch) or "gaussian"
     (`temperature`; the printed 1e-3 makes it the identity). `posterior_input`: "sign" (published, straight-through) or
     "real" (released). `encoding`: "sampled" (mean over `num_samples` draws) or "mean" (z at its mean). The centre loss
     and H2 can be left out by `centres` false and `decorrelation` 0. Learns from at most `num_training` items: walks of
@@ -58,12 +59,13 @@ class DeepVariationalSettings(MethodSettings):
     centres: bool = switch(True)
     centre: float = number(1.0, minimum=0, maximum=1e6)
     quantization: float = number(0.1, minimum=0, maximum=1e6)
-    decorrelation: float = number(0.3, minimum=0, maximum=1e6)
+    decorrelation: float = number(1.7, minimum=0, maximum=1e6)
     manifold: str = choice("laplacian", "laplacian", "printed", "none")
     manifold_weight: float = number(1.0, minimum=0, maximum=1e6)
     affinity: str = choice("walks", "walks", "knn", "gaussian")
     num_neighbors: int = whole(25, minimum=1, maximum=100_000)
-    num_steps: int = whole(8, minimum=1, maximum=1024)
+    num_steps: int = whole(10, minimum=1, maximum=1024)
+    repulsion: float = number(0.8, minimum=0, maximum=1e6)
     temperature: float = number(0.001, minimum=1e-12, maximum=1e6)
     posterior_input: str = choice("sign", "sign", "real")
     encoding: str = choice("sampled", "sampled", "mean")
@@ -167,7 +169,7 @@ class _VariationalRun(NetworkRun):
     def _affinity(self, rows: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
         settings = self._settings
         if settings.walks:
-            return walk_affinity(self._profiles[rows].to(batch.device))
+            return walk_affinity(self._profiles[rows].to(batch.device), repulsion=settings.repulsion)
         lengthless = torch.nn.functional.normalize(batch, dim=1)
         num_neighbors = settings.num_neighbors if settings.affinity == "knn" else None
         return batch_affinity(lengthless, num_neighbors=num_neighbors, temperature=settings.temperature)

@@ -41,10 +41,13 @@ def walk_profiles(
     return torch.nn.functional.normalize(rows, dim=1, eps=1e-300).float().numpy()
 
 
-def walk_affinity(profiles: torch.Tensor) -> torch.Tensor:
-    """Of a batch of rows of `walk_profiles`: their inner products, negative ones cut off, `(batch, batch)` with a zero
-    diagonal."""
-    return (profiles @ profiles.T).clamp(min=0).fill_diagonal_(0)
+def walk_affinity(profiles: torch.Tensor, *, repulsion: float = 0.0) -> torch.Tensor:
+    """Of a batch of rows of `walk_profiles`: their inner products `(batch, batch)` with a zero diagonal. Negative ones,
+    of walks that meet less than chance, are scaled so that their sum is `repulsion` times that of the positive ones; 0
+    leaves them out."""
+    meeting = (profiles @ profiles.T).fill_diagonal_(0)
+    near, far = meeting.clamp(min=0), meeting.clamp(max=0)
+    return near + far * (repulsion * near.sum() / -far.sum().clamp(max=-1e-12))
 
 
 def _edges_both_ways(neighbors: NDArray[np.int64]) -> torch.Tensor:

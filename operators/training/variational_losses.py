@@ -22,9 +22,9 @@ def quantization_loss(codes: torch.Tensor) -> torch.Tensor:
 
 
 def decorrelation_loss(codes: torch.Tensor) -> torch.Tensor:
-    """H2: ||G^T G / N - I||^2 / num_bits. (Printed without the 1 / N, where the diagonal alone would be N.)"""
+    """H2: ||G^T G / N - I||^2, mean over entries. (Printed without the 1 / N, where the diagonal alone would be N.)"""
     identity = torch.eye(codes.shape[1], device=codes.device)
-    return (codes.T @ codes / len(codes) - identity).square().sum() / codes.shape[1]
+    return (codes.T @ codes / len(codes) - identity).square().mean()
 
 
 def batch_affinity(rows: torch.Tensor, *, num_neighbors: int | None, temperature: float) -> torch.Tensor:
@@ -40,10 +40,11 @@ def batch_affinity(rows: torch.Tensor, *, num_neighbors: int | None, temperature
 
 
 def manifold_loss(codes: torch.Tensor, affinity: torch.Tensor) -> torch.Tensor:
-    """H3: tr(G^T S G) with S = diag(A 1) - A, that is half the sum of A_ij ||g_i - g_j||^2, per link and bit.
+    """H3: tr(G^T S G) with S = diag(A 1) - A, that is half the sum of A_ij ||g_i - g_j||^2, per link and bit; links
+    below 0 drive apart.
 
     Printed with a minus sign, which drives similar items apart.
     """
     laplacian = torch.diag(affinity.sum(dim=1)) - affinity
     total = ((laplacian @ codes) * codes).sum()
-    return total / (affinity.sum().clamp_min(1.0) * codes.shape[1])
+    return total / (affinity.abs().sum().clamp_min(1.0) * codes.shape[1])

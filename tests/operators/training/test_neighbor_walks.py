@@ -1,8 +1,9 @@
 """Walks over a graph of neighbours, against steps by hand and powers of the walk matrix."""
 
 import numpy as np
+import torch
 
-from operators.training.neighbor_walks import walk_ends, walk_profiles
+from operators.training.neighbor_walks import walk_affinity, walk_ends, walk_profiles
 
 
 def _graph(num_items: int = 40, num_neighbors: int = 3) -> np.ndarray:
@@ -55,6 +56,21 @@ def test_walks_that_never_meet_have_unlike_profiles() -> None:
     inner = profiles @ profiles.T
     assert inner[:20, :20].min() > 0.9
     assert inner[:20, 20:].max() < 0.1
+
+
+def test_affinities_weigh_those_that_never_meet_against_those_that_do() -> None:
+    profiles = walk_profiles(_graph(), num_steps=4, width=64, rng=np.random.default_rng(0))
+    inner = (profiles @ profiles.T) * (1 - np.eye(40, dtype=np.float32))
+    near, far = np.maximum(inner, 0), np.minimum(inner, 0)
+    for repulsion in (0.0, 0.8):
+        expected = near + far * repulsion * near.sum() / -far.sum()
+        affinity = walk_affinity(torch.from_numpy(profiles), repulsion=repulsion)
+        np.testing.assert_allclose(affinity.numpy(), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_items_that_are_all_alike_have_nothing_to_drive_apart() -> None:
+    affinity = walk_affinity(torch.ones(3, 2), repulsion=0.8)
+    assert affinity.tolist() == [[0, 2, 2], [2, 0, 2], [2, 2, 0]]
 
 
 def test_walks_depend_on_the_generator_alone() -> None:
