@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
-_ITEMS_PER_BLOCK = 2048
+_PAIRS_PER_BLOCK = 1 << 18  # a matrix of them is 1 MiB: what is made of it stays in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,12 +24,11 @@ class NeighborhoodDivergence:
 
     def value(self, anchor_codes: torch.Tensor, item_codes: torch.Tensor) -> float:
         """J0."""
-        counts = self._counts()
         log_sums = self.similarity_sums(anchor_codes, item_codes).log()
         spread = torch.zeros(len(anchor_codes), dtype=torch.float64, device=anchor_codes.device)
         for block, similar in self._blocks(anchor_codes, item_codes):
             spread -= (similar.log() * self.members[block]).sum(dim=0)
-        return float((spread / counts - counts.log() + log_sums).sum())
+        return float((spread / self._counts - self._counts.log() + log_sums).sum())
 
     def similarity_sums(self, anchor_codes: torch.Tensor, item_codes: torch.Tensor) -> torch.Tensor:
         """sum_j s_ij of every anchor i, float64 `(num_anchors,)`."""
@@ -51,12 +51,14 @@ class NeighborhoodDivergence:
             gradient[block] = (forces.sum(dim=1)[:, None] * item_codes[block] - forces @ anchor_codes) / 2
         return gradient
 
+    @cached_property
     def _counts(self) -> torch.Tensor:
-        return self.members.sum(dim=0, dtype=torch.float64)
+        """Members of every anchor, float64 `(num_anchors,)`."""
+        return self.members.count_nonzero(dim=0).double()
 
     def _forces(self, anchor_codes: torch.Tensor, item_codes: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
         """(p_ij - q_ij) s_ij of blocks of items, `(block, num_anchors)`."""
-        share = (1 / self._counts()).float()
+        share = (1 / self._counts).float()
         scale = (1 / self.similarity_sums(anchor_codes, item_codes)).float()
         for block, similar in self._blocks(anchor_codes, item_codes):
             yield block, (self.members[block] * share - similar * scale).mul_(similar)
@@ -64,8 +66,9 @@ class NeighborhoodDivergence:
     def _blocks(self, anchor_codes: torch.Tensor, item_codes: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
         """s_ij of blocks of items, `(block, num_anchors)`."""
         anchor_lengths = anchor_codes.square().sum(dim=1)
-        for start in range(0, len(item_codes), _ITEMS_PER_BLOCK):
-            block = slice(start, start + _ITEMS_PER_BLOCK)
+        step = max(1, _PAIRS_PER_BLOCK // len(anchor_codes))
+        for start in range(0, len(item_codes), step):
+            block = slice(start, start + step)
             items = item_codes[block]
             squared = torch.addmm(anchor_lengths + items.square().sum(dim=1)[:, None], items, anchor_codes.T, alpha=-2)
             yield block, squared.clamp_(min=0).mul_(0.25).add_(1).reciprocal_()
