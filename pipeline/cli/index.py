@@ -1,4 +1,4 @@
-"""`bitquarry index build|add|compact|verify|list` and `bitquarry alias set|rollback|list`."""
+"""`bitquarry index build|add|compact|prune|verify|list` and `bitquarry alias set|rollback|list`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pipeline.cli.output import counted, say, table
 from pipeline.errors import UnknownName
 
 if TYPE_CHECKING:
+    from pipeline.shard_index.generation_pruning import PruningPlan
     from pipeline.shard_index.index_catalog import IndexCatalog
     from pipeline.shard_index.index_manifest import SearchFacts
 
@@ -46,7 +47,7 @@ def build(
     config: options.Config = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """Build a new generation of an index from a collection. Older generations stay until you remove them."""
+    """Build a new generation of an index from a collection. Older generations stay until `index prune`."""
     from operators.search.search_planner import PlanRequest
     from pipeline.jobs.build_index import BuildSettings, build_index
 
@@ -148,6 +149,46 @@ def compact(
         f"{len(manifest.shards)} shards; alias {alias!r} points at it"
     )
     return EXIT_OK
+
+
+@index_app.command()
+def prune(
+    index: options.IndexName,
+    rollbacks: Annotated[
+        int, typer.Option("--rollbacks", help="How many rollbacks of every alias must stay possible.")
+    ] = 1,
+    grace_hours: Annotated[
+        float, typer.Option("--grace-hours", help="Keep what was made, or left by an alias, since then.")
+    ] = 24.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
+    catalog: options.Catalog = None,
+    config: options.Config = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Remove generations that no alias points at or can be rolled back to, and files that no other generation needs."""
+    from pipeline.object_store.open_store import open_store
+    from pipeline.shard_index.generation_pruning import PruningRule, plan_pruning, prune
+
+    catalog_uri = options.catalog_of(options.settings_from(config, catalog=catalog))
+    store = open_store(catalog_uri)
+    rule = PruningRule(num_rollbacks=rollbacks, grace_hours=grace_hours)
+    plan = plan_pruning(store, catalog_uri, index, rule)
+    if not dry_run:
+        prune(store, catalog_uri, plan)
+    if as_json:
+        facts = {"kept": plan.kept, "removed": plan.removed, "num_files": len(plan.files), "bytes": plan.size_bytes}
+        say(json.dumps({"index": index, **facts, "dry_run": dry_run}))
+        return EXIT_OK
+    say(_pruning_text(plan, "would go" if dry_run else "removed"))
+    return EXIT_OK
+
+
+def _pruning_text(plan: PruningPlan, done: str) -> str:
+    kept = f"{counted(len(plan.kept), 'generation')} kept"
+    if not plan.files:
+        return f"index {plan.index}: nothing to remove, {kept}"
+    size = f"{counted(len(plan.files), 'file')} of {plan.size_bytes / 1e6:,.1f} MB {done}"
+    return "\n".join([*(f"{done}: {name}" for name in plan.removed), f"index {plan.index}: {size}, {kept}"])
 
 
 @index_app.command()

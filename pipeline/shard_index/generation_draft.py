@@ -17,6 +17,7 @@ from pipeline.object_store.uri_path import join_uri, scheme_of
 from pipeline.shard_index.index_manifest import MANIFEST_NAME, IndexFile, IndexManifest, generation_uri
 
 BUILDER = f"bitquarry {version('bitquarry')}"
+_TIME_FORMAT = "%Y%m%dT%H%M%S%fZ"
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,21 @@ class GenerationDraft:
 def draft_generation(store: ObjectStore, catalog: str, index: str, table_version: int) -> Iterator[GenerationDraft]:
     """An error in the block leaves no generation. Names ascend with time."""
     now = datetime.now(UTC)
-    name = f"{now:%Y%m%dT%H%M%S%f}Z-v{table_version:06d}-{secrets.token_hex(2)}"
+    name = f"{now:{_TIME_FORMAT}}-v{table_version:06d}-{secrets.token_hex(2)}"
     home = generation_uri(catalog, index, name)
     with ExitStack() as cleanup:
         folder = _working_folder(home, cleanup)
         yield GenerationDraft(name, now.isoformat(), folder, home, store, cleanup)
         if not scheme_of(home):
             cleanup.pop_all()
+
+
+def generation_time(name: str) -> datetime | None:
+    """When the generation of that name was begun; None for a name that `draft_generation` did not give."""
+    try:
+        return datetime.strptime(name.split("-")[0], _TIME_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def discard_generation(store: ObjectStore, catalog: str, manifest: IndexManifest) -> None:

@@ -46,14 +46,19 @@ class ServedAnswers:
 
     def __init__(self, catalog: Path, *, num_generations: int = 1, num_rows: int = 400, num_queries: int = 16) -> None:
         self.catalog = catalog
-        random = np.random.default_rng(5)
+        self._random = np.random.default_rng(5)
         self.generations: dict[str, Generation] = {}
-        for number in range(num_generations):
-            codes = BinaryCodes(random.integers(0, 256, (num_rows, NUM_BITS // 8), dtype=np.uint8), NUM_BITS)
-            first_id = number * 10**6
-            manifest = write_synthetic_index(str(catalog), INDEX, codes, num_shards=2, first_id=first_id)
-            self.generations[manifest.generation] = Generation(manifest, codes, first_id)
-        self._queries = random.integers(0, 256, (num_queries, NUM_BITS // 8), dtype=np.uint8)
+        for _ in range(num_generations):
+            self.add_generation(num_rows)
+        self._queries = self._random.integers(0, 256, (num_queries, NUM_BITS // 8), dtype=np.uint8)
+
+    def add_generation(self, num_rows: int = 400) -> str:
+        """Make one more, which the alias then points at; its name."""
+        packed = self._random.integers(0, 256, (num_rows, NUM_BITS // 8), dtype=np.uint8)
+        codes, first_id = BinaryCodes(packed, NUM_BITS), len(self.generations) * 10**6
+        manifest = write_synthetic_index(str(self.catalog), INDEX, codes, num_shards=2, first_id=first_id)
+        self.generations[manifest.generation] = Generation(manifest, codes, first_id)
+        return manifest.generation
 
     @property
     def path(self) -> str:

@@ -153,6 +153,8 @@ REFUSALS = {
     "add to no index": (f"index add {IN} -i photos", USAGE, ("no index named 'photos'", "known: pictures")),
     "add to no alias": (f"index add {IN} -i pictures -a next", USAGE, ("next", "known: live")),
     "compact no index": (f"index compact {IN} -i photos", USAGE, ("no index named 'photos'", "known: pictures")),
+    "prune no index": (f"index prune {IN} -i photos", USAGE, ("no index named 'photos'", "known: pictures")),
+    "prune below 0": (f"index prune {IN} -i pictures --rollbacks -1", USAGE, ("rollbacks = -1", "a number from 0")),
     "nothing to evaluate": ("evaluate", USAGE, ("--protocol or --index",)),
     "unknown protocol": ("evaluate -p imagenet", USAGE, ("'imagenet'", "fashion-mnist")),
     "protocol without folder": ("evaluate -p folder", USAGE, ("folder", "--data-dir")),
