@@ -17,6 +17,7 @@ from pipeline.shard_index.generation_draft import generation_time
 from pipeline.shard_index.index_catalog import IndexCatalog
 from pipeline.shard_index.index_manifest import MANIFEST_NAME, IndexManifest, generation_uri
 
+_LARGEST = 1_000_000
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -24,15 +25,15 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 class PruningRule:
     """What stays: generations that an alias points at; those that `num_rollbacks` rollbacks of an alias reach; and
     those made, or left by an alias, less than `grace_hours` ago. The grace must be longer than a build takes, and than
-    services need to follow an alias. Raises `UsageError` for numbers below 0."""
+    services need to follow an alias. Raises `UsageError` for numbers below 0 or over a million."""
 
     num_rollbacks: int = 1
     grace_hours: float = 24.0
 
     def __post_init__(self) -> None:
         for name, number in (("rollbacks", self.num_rollbacks), ("grace_hours", self.grace_hours)):
-            if not number >= 0:
-                raise UsageError(f"{name} = {number}: expected a number from 0")
+            if not 0 <= number <= _LARGEST:
+                raise UsageError(f"{name} = {number}: expected a number from 0 to {_LARGEST:,}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -253,7 +253,12 @@ def test_nothing_is_removed_while_a_manifest_that_stays_cannot_be_read(tmp_path:
 def test_wrong_words(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="no index named 'photos'"):
         planned(tmp_path)
-    for wrong in ({"num_rollbacks": -1}, {"grace_hours": -0.5}, {"grace_hours": float("nan")}):
+    for wrong in (
+        {"num_rollbacks": -1},
+        {"grace_hours": -0.5},
+        {"grace_hours": float("nan")},
+        {"grace_hours": float("inf")},
+    ):
         with pytest.raises(UsageError, match=r"(rollbacks|grace_hours) = .*: expected a number from 0"):
             PruningRule(**wrong)
 
